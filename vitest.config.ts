@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config'
+
+// `fast` is what a commit waits for; the others start the product and take minutes.
+const suite = (name: string, include: string[], options: { timeout: number; serial?: boolean }) => ({
+  test: {
+    name,
+    include,
+    testTimeout: options.timeout,
+    hookTimeout: options.timeout,
+    // A busy machine may take its time; what never comes still fails
+    expect: { poll: { timeout: 10_000 } },
+    ...(options.serial ? { fileParallelism: false } : {}),
+  },
+})
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/support/global-postgres.ts'],
+    projects: [
+      suite('fast', ['test/fast/**/*.test.ts', 'test/architecture.test.ts'], { timeout: 20_000 }),
+      suite('flows', ['test/flows/**/*.test.ts', 'test/contracts/**/*.test.ts'], { timeout: 60_000 }),
+      suite('races', ['test/races/**/*.test.ts', 'test/faults/**/*.test.ts'], {
+        timeout: 240_000,
+        serial: true,
+      }),
+      suite('ui', ['test/ui/**/*.test.ts'], { timeout: 90_000, serial: true }),
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/generated/**'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+  },
+})
