@@ -1,0 +1,37 @@
+// Owns the names of what can happen. The same names appear in the audit log and the metrics;
+// docs/events.md is generated from this list.
+
+export const eventTypes = {
+  'account.created': 'An account was made.',
+  'account.password_set': 'A password was set or changed.',
+  'account.disabled': 'An account was disabled; its tokens and sessions ended.',
+  'account.enabled': 'A disabled account was enabled again.',
+  'authn.succeeded': 'A person signed in.',
+  'authn.failed': 'A sign-in was refused.',
+  'authn.limited': 'A sign-in was refused because too many had failed.',
+  'consent.granted': 'A person let a client have what it asked for.',
+  'consent.denied': 'A person refused a client.',
+  'session.ended': 'A person signed out.',
+  'token.reuse_detected': 'A spent refresh token or code was presented again; everything it gave was ended.',
+  'token.revoked': 'A client revoked a token.',
+  'client.created': 'A client was registered.',
+  'client.updated': 'A client was changed.',
+  'client.deleted': 'A client was removed.',
+  'client.secret_rotated': 'A client got a new secret.',
+  'team.created': 'A team was made.',
+  'team.member_added': 'Somebody joined a team.',
+  'key.created': 'A signing key was made.',
+  'key.promoted': 'A signing key began to sign.',
+  'key.retired': 'A signing key left the JWKS.',
+  'instance.claimed': 'The first administrator claimed this installation.',
+} as const satisfies Record<string, string>
+
+export type EventType = keyof typeof eventTypes
+
+/** Who caused a fact. */
+export type Actor =
+  | { kind: 'account'; id: string }
+  | { kind: 'client'; id: string }
+  | { kind: 'operator' }
+  | { kind: 'system' }
+  | { kind: 'stranger' }
