@@ -1,0 +1,60 @@
+// Owns how the writes of one request become one SQL statement, so that they commit together or not at all.
+import type { Statement } from './postgres.ts'
+
+type SqlType = 'text' | 'bytea' | 'jsonb' | 'timestamptz' | 'uuid' | 'int' | 'text[]'
+/** Takes a value and its type, gives the placeholder that stands for it. */
+export type Bind = (value: unknown, type: SqlType) => string
+
+export type Write = {
+  /** The row it writes; a later write of the same row takes the place of an earlier one. */
+  row: string
+  /** Names the SQL text: the same shape always makes the same text. */
+  shape: string
+  /**
+   * A guard is a compare-and-set that must hit exactly one row; otherwise nothing of the unit is written.
+   * Every other write must end in a WHERE clause to which the gate is added.
+   */
+  guard: boolean
+  /** Written although the handler refused the request: revocations and sessions, never new tokens. */
+  survivesRefusal: boolean
+  sql(bind: Bind): string
+}
+
+const names = new Map<string, string>()
+
+// PostgreSQL keeps prepared statements by name; a name must always mean the same text.
+function nameOf(shape: string): string {
+  let name = names.get(shape)
+  if (!name) {
+    name = `unit_${names.size}`
+    names.set(shape, name)
+  }
+  return name
+}
+
+/**
+ * One statement out of many writes: guards first, then a gate that is true when each of them hit its row,
+ * then the rest behind the gate. Answers one row `{ ok }`.
+ */
+export function compose(writes: readonly Write[]): Statement {
+  const values: unknown[] = []
+  const bind: Bind = (value, type) => {
+    values.push(type === 'jsonb' ? JSON.stringify(value) : value)
+    return `$${values.length}::${type}`
+  }
+
+  const guards = writes.filter((write) => write.guard)
+  const rest = writes.filter((write) => !write.guard)
+  const parts = guards.map((write, index) => `g${index} AS (${write.sql(bind)} RETURNING 1)`)
+  const hits = guards.map((_, index) => `(SELECT count(*) FROM g${index}) = 1`)
+  parts.push(`gate AS (SELECT ${hits.join(' AND ') || 'true'} AS ok)`)
+  rest.forEach((write, index) => {
+    parts.push(`w${index} AS (${write.sql(bind)} AND (SELECT ok FROM gate))`)
+  })
+
+  return {
+    name: nameOf([...guards, ...rest].map((write) => write.shape).join(' ')),
+    text: `WITH ${parts.join(', ')} SELECT ok FROM gate`,
+    values,
+  }
+}
