@@ -1,0 +1,2 @@
+// Sends the one form of the page at once; without scripts its button does.
+document.forms[0].submit()

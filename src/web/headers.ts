@@ -1,0 +1,92 @@
+// Owns the security headers of every answer, and what a page may load, post to and be framed by.
+// Caching of what may be cached (assets, JWKS, discovery) is said by who answers it.
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import helmet from 'helmet'
+import type Koa from 'koa'
+import type { Config } from '../config/schema.ts'
+import { days } from '../kernel/time.ts'
+
+const twoYearsInSeconds = (2 * days(365)) / 1000
+
+// Nothing that Foyer answers with JSON may load, run or frame anything when a browser opens it as a page.
+const dataPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+
+const noFeatures = ['camera', 'geolocation', 'microphone', 'payment', 'usb', 'browsing-topics']
+const permissions = noFeatures.map((feature) => `${feature}=()`).join(', ')
+
+function pagePolicy(formAction: readonly string[]): string {
+  // Chromium and WebKit hold the whole redirect chain after a POST to form-action, so the place to which
+  // the answer leads is named too.
+  const targets = ["'self'", ...new Set(formAction)].join(' ')
+  return (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+    `form-action ${targets}; frame-ancestors 'none'; base-uri 'none'`
+  )
+}
+
+const plainPagePolicy = pagePolicy([])
+
+/** Every answer leaves with these; what is not a page gets the policy of data at the end. */
+export function securityHeaders({ config }: { config: Pick<Config, 'insecureIssuer'> }): Koa.Middleware {
+  const constant = Object.entries(constantHeaders(config))
+  return async function securityHeaders(ctx, next) {
+    for (const [name, value] of constant) ctx.res.setHeader(name, value)
+    await next()
+    if (ctx.type !== 'text/html') ctx.res.setHeader('Content-Security-Policy', dataPolicy)
+  }
+}
+
+// Helmet decides once, at start; a request only copies what it said.
+function constantHeaders({ insecureIssuer }: Pick<Config, 'insecureIssuer'>): Record<string, string> {
+  const request = new IncomingMessage(new Socket())
+  const response = new ServerResponse(request)
+  const apply = helmet({
+    contentSecurityPolicy: false,
+    strictTransportSecurity: insecureIssuer ? false : { maxAge: twoYearsInSeconds, includeSubDomains: true },
+    frameguard: { action: 'deny' },
+    referrerPolicy: { policy: 'no-referrer' },
+    crossOriginOpenerPolicy: { policy: 'same-origin' },
+    crossOriginResourcePolicy: { policy: 'same-origin' },
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  })
+  apply(request, response, () => undefined)
+  const decided = Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)])
+  return {
+    ...Object.fromEntries(decided),
+    'cache-control': 'no-store',
+    'content-security-policy': plainPagePolicy,
+    'permissions-policy': permissions,
+  }
+}
+
+/** The headers of an answer that is no page, for what is answered before koa. */
+export const dataHeaders = (config: Pick<Config, 'insecureIssuer'>): Record<string, string> => ({
+  ...constantHeaders(config),
+  'content-security-policy': dataPolicy,
+})
+
+export type PageHeaders = {
+  /** Origins, or schemes of native apps, that an answer to this page's form may lead to. */
+  formAction?: readonly string[]
+}
+
+export function pageHeaders(ctx: Koa.Context, { formAction = [] }: PageHeaders = {}): void {
+  ctx.set('Content-Security-Policy', formAction.length === 0 ? plainPagePolicy : pagePolicy(formAction))
+  ctx.set('Cache-Control', 'no-store')
+}
+
+/** For what apps on other origins fetch: JWKS, discovery, tokens. */
+export function allowCrossOrigin(ctx: Koa.Context): void {
+  ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
+}
+
+/** How form-action names the place a validated redirect URI leads to: its origin, or a native app's scheme. */
+export function originOf(redirectUri: string): string {
+  const { protocol, origin } = new URL(redirectUri)
+  return protocol === 'https:' || protocol === 'http:' ? origin : protocol
+}

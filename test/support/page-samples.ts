@@ -1,0 +1,143 @@
+// Owns one example of every page in every state that looks different: what the page tests walk through.
+import type Koa from 'koa'
+import type { Renderer } from '../../src/web/render.ts'
+import { type PageName, type Pages, say } from '../../src/web/views.ts'
+
+const app = { name: 'Acme Quests', uri: 'https://quests.acme.test/' }
+const action = '/interaction/sample'
+const email = 'ada@example.test'
+const demoPeople = [
+  { name: 'Ada', email, password: 'analytical-engine-1843' },
+  { name: 'Grace', email: 'grace@example.test', password: 'nanoseconds-per-foot-11' },
+  { name: 'Admin', email: 'admin@example.test', password: 'difference-engine-1822' },
+]
+
+const reference = '0197c0de-7a3f-7c51-9d20-4f1b6a8e2c33'
+
+/** Keeps a page's name and its view model together for the type checker. */
+export const of = <Name extends PageName>(page: Name, view: Pages[Name]) => ({
+  page,
+  view,
+  show: (renderer: Renderer, ctx: Koa.Context, lang?: string) =>
+    renderer.page(ctx, page, view, lang === undefined ? {} : { lang }),
+})
+
+export const samples: Record<string, ReturnType<typeof of>> = {
+  identifier: of('interaction/identifier', { action, app, demoPeople }),
+  'identifier, error': of('interaction/identifier', { action, app, email: '', errors: [say.emailMissing()] }),
+  password: of('interaction/password', { action, app, email, emailMethods: true }),
+  'password, error': of('interaction/password', { action, app, email, errors: [say.wrongPassword()] }),
+  'password, too many tries': of('interaction/password', {
+    action,
+    app,
+    email,
+    retryAt: new Date('2026-03-01T14:32:00Z'),
+    retryAfterSeconds: 240,
+  }),
+  'sign-in': of('interaction/sign-in', { action, app, demoPeople }),
+  'sign-in, every way': of('interaction/sign-in', { action, app, emailMethods: true }),
+  'sign-in, error': of('interaction/sign-in', {
+    action,
+    app,
+    email,
+    emailMethods: true,
+    errors: [say.wrongPassword({ emailMethods: true })],
+  }),
+  'sign-in, no app': of('interaction/sign-in', { action }),
+  'sign-in, the longest name': of('interaction/sign-in', { action, app: { name: 'Quest'.repeat(40) } }),
+  return: of('interaction/return', {
+    action: '/callback',
+    fields: { code: 'a-code', state: 'a-state' },
+    app,
+  }),
+  'consent to nothing': of('interaction/consent', {
+    action,
+    app,
+    redirectHost: 'quests.acme.test',
+    account: { email },
+    items: [],
+  }),
+  consent: of('interaction/consent', {
+    action,
+    app,
+    redirectHost: 'quests.acme.test',
+    account: { email, name: 'Ada Lovelace' },
+    items: [
+      { title: 'Your name', value: 'Ada Lovelace' },
+      { title: 'Your email', value: email },
+      say.offlineAccess(),
+    ],
+  }),
+  'consent, unverified with APIs': of('interaction/consent', {
+    action,
+    app: { name: 'Definitely Trustworthy' },
+    redirectHost: 'localhost:3001',
+    account: { email },
+    items: [],
+    apis: [
+      {
+        name: 'Quests',
+        scopes: [
+          { name: 'quests:read', description: 'See your quests' },
+          { name: 'quests:write', description: 'Start and finish quests' },
+        ],
+      },
+    ],
+    unverified: true,
+  }),
+  expired: of('interaction/expired', { app, action }),
+  'expired, elsewhere': of('interaction/expired', { backTo: { name: 'your account', uri: '/account' } }),
+  error: of('error', {
+    status: 400,
+    title: 'This link does not belong to the app',
+    explanation: 'The app asked to send you to an address that it has not registered.',
+    fault: 'app',
+    advice: 'Go back to it and try again, or tell the people who run it.',
+    error: 'invalid_redirect_uri',
+    errorDescription: "redirect_uri did not match any of the client's registered redirect_uris",
+    reference,
+    backTo: { name: 'Acme Quests', uri: 'https://quests.acme.test/' },
+  }),
+  'error, ours': of('error', {
+    status: 503,
+    title: 'Foyer cannot answer right now',
+    explanation: 'Something it depends on is down.',
+    fault: 'us',
+    advice: 'Try again in a minute.',
+    error: 'temporarily_unavailable',
+    reference,
+  }),
+  'sign-out question': of('logout/question', {
+    action: '/oauth2/logout/confirm',
+    xsrf: 'a-value-of-chance',
+    apps: [app, { name: 'Wiki' }],
+    account: { email },
+  }),
+  'signed out': of('logout/done', { signIn: { name: 'Acme Quests', uri: app.uri } }),
+  'set-up': of('setup/start', { action: '/setup', token: 'foyer_setup_sample', minLength: 15 }),
+  'set-up, error': of('setup/start', {
+    action: '/setup',
+    email: 'nobody',
+    minLength: 15,
+    errors: [say.setupTokenWrong(), say.emailInvalid(), say.nameMissing(), say.passwordTooShort(15)],
+  }),
+  'set-up done': of('setup/done', {
+    purpose: 'claim',
+    email: 'admin@example.test',
+    next: { name: 'sign in', uri: '/account' },
+  }),
+  'password set': of('setup/done', { email, purpose: 'set_password' }),
+  mails: of('dev/mail', {
+    mails: [
+      {
+        id: 'm1',
+        to: email,
+        subject: '123456 is your Acme code',
+        text: 'Your code is 123456.\n\nOr open http://localhost:3000/link?token=sample\n',
+        html: '<p>Your code is <strong>123456</strong>.</p>',
+        at: '2026-03-01T14:32:00.000Z',
+      },
+    ],
+  }),
+  'mails, none': of('dev/mail', { mails: [] }),
+}

@@ -1,0 +1,309 @@
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { axeViolations } from '../support/axe.ts'
+import { browserIsThere, launchBrowser } from '../support/browser.ts'
+import { startPageApp } from '../support/page-app.ts'
+import { samples } from '../support/page-samples.ts'
+
+const names = Object.keys(samples)
+const signInPages = names.filter((name) => samples[name]?.page.startsWith('interaction/'))
+
+let app: Awaited<ReturnType<typeof startPageApp>>
+let browser: Browser
+let walking: Promise<Page> | undefined
+
+beforeAll(async () => {
+  if (!browserIsThere) return
+  app = await startPageApp()
+  browser = await launchBrowser()
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await app?.close()
+})
+
+/** Not until loaded: one of the pages sends itself on before that, and is answered with nothing. */
+async function visit(page: Page, name: string): Promise<void> {
+  await page.goto(app.url(name), { waitUntil: 'commit' })
+  await page.waitForFunction(() => document.readyState !== 'loading')
+  await page.waitForTimeout(50)
+}
+
+/** One page that walks through all samples; without transitions, whose colours are on their way. */
+async function walker(): Promise<Page> {
+  walking ??= browser.newPage({ reducedMotion: 'reduce' })
+  const page = await walking
+  await page.setViewportSize({ width: 1280, height: 800 })
+  return page
+}
+
+async function opened<Result>(
+  name: string,
+  options: BrowserContextOptions,
+  look: (page: Page) => Promise<Result>,
+): Promise<Result> {
+  const context = await browser.newContext(options)
+  try {
+    const page = await context.newPage()
+    await visit(page, name)
+    return await look(page)
+  } finally {
+    await context.close()
+  }
+}
+
+/** The accessible names met by pressing Tab from the top of the page, each with a visible focus. */
+async function tabOrder(page: Page): Promise<string[]> {
+  await page.evaluate(() => {
+    document.body.tabIndex = -1
+    document.body.focus()
+  })
+  const order: string[] = []
+  for (;;) {
+    await page.keyboard.press('Tab')
+    const name = await page.evaluate(() => {
+      const element = document.activeElement
+      if (!(element instanceof HTMLElement) || element === document.body) return null
+      const label = element instanceof HTMLInputElement ? element.labels?.[0]?.textContent : undefined
+      const { outlineStyle, outlineWidth } = getComputedStyle(element)
+      const focus =
+        outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2 ? '' : ' (focus not visible)'
+      return (label ?? element.textContent ?? '').trim() + focus
+    })
+    if (name === null || order.length > 30) return order
+    order.push(name)
+  }
+}
+
+const scrollsSideways = (page: Page) =>
+  page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
+
+const lowControls = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('button, a.primary, summary, input:not([type=hidden], .offscreen)')]
+      .filter((element) => element.getBoundingClientRect().height < 44)
+      .map((element) => element.outerHTML),
+  )
+
+describe.skipIf(!browserIsThere)('hosted pages', () => {
+  it.each(names)('%s: has no axe violation in the light and in the dark', async (name) => {
+    const page = await walker()
+    await visit(page, name)
+    expect(await axeViolations(page), 'light').toEqual([])
+    await page.emulateMedia({ colorScheme: 'dark' })
+    expect(await axeViolations(page), 'dark').toEqual([])
+    await page.emulateMedia({ colorScheme: 'light' })
+  })
+
+  it.each(names)('%s: fits 320 px and text twice as big, with every control 44 px high', async (name) => {
+    const page = await walker()
+    await page.setViewportSize({ width: 320, height: 560 })
+    await visit(page, name)
+    expect(await scrollsSideways(page), '320 px').toBe(false)
+    expect(await lowControls(page)).toEqual([])
+
+    await page.setViewportSize({ width: 640, height: 560 })
+    await page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'))
+    expect(await scrollsSideways(page), 'text twice as big').toBe(false)
+  })
+
+  it('stays usable in forced colours', async () => {
+    expect(await opened('sign-in, every way', { forcedColors: 'active' }, axeViolations)).toEqual([])
+  })
+
+  it.each(['identifier', 'password', 'sign-in', 'sign-in, error'])(
+    '%s: costs at most 16 KB and 4 requests cold, none of them elsewhere',
+    async (name) => {
+      const context = await browser.newContext()
+      const page = await context.newPage()
+      const sizes: Promise<number>[] = []
+      const urls: string[] = []
+      page.on('requestfinished', (request) => {
+        urls.push(request.url())
+        sizes.push(
+          request
+            .sizes()
+            .then(({ responseBodySize, responseHeadersSize }) => responseBodySize + responseHeadersSize),
+        )
+      })
+      await page.goto(app.url(name), { waitUntil: 'networkidle' })
+      const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+      await context.close()
+
+      expect(urls.every((url) => url.startsWith(app.origin))).toBe(true)
+      expect(urls.length).toBeGreaterThanOrEqual(3)
+      expect(urls.length).toBeLessThanOrEqual(4)
+      expect(bytes).toBeLessThanOrEqual(16 * 1024)
+    },
+  )
+
+  it('loads every page without a complaint of its own policy', async () => {
+    const complaints: string[] = []
+    const page = await browser.newPage()
+    page.on('console', (message) => complaints.push(`${page.url()}: ${message.text()}`))
+    page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error.message}`))
+    for (const name of names) await visit(page, name)
+    await page.close()
+    expect(complaints).toEqual([])
+  })
+})
+
+describe.skipIf(!browserIsThere)('the keyboard', () => {
+  it.each([
+    [
+      'identifier',
+      [
+        'Email address or username',
+        'Continue',
+        'Cancel, back to Acme Quests',
+        'Continue as Ada',
+        'Continue as Grace',
+        'Continue as Admin',
+      ],
+    ],
+    [
+      'password',
+      [
+        'Signing in as',
+        'Password',
+        'Show',
+        'Sign in',
+        'Email me a link',
+        'Email me a code',
+        'Not you?',
+        'Cancel, back to Acme Quests',
+      ],
+    ],
+    [
+      'sign-in, every way',
+      [
+        'Email address or username',
+        'Password',
+        'Show',
+        'Sign in',
+        'Email me a link',
+        'Email me a code',
+        'Cancel, back to Acme Quests',
+      ],
+    ],
+    ['consent', ['Allow', 'Deny', 'Not you?']],
+    ['sign-out question', ['Sign out', 'Stay signed in']],
+  ])('walks %s in reading order and always shows where it is', async (name, order) => {
+    expect(await opened(name, {}, tabOrder)).toEqual(order)
+  })
+
+  it('starts in the field that is asked for', async () => {
+    const focused = (page: Page) => page.evaluate(() => document.activeElement?.id)
+    expect(await opened('identifier', {}, focused)).toBe('email')
+    expect(await opened('password', {}, focused)).toBe('password')
+    expect(
+      await opened('password', { javaScriptEnabled: false }, (page) =>
+        page.locator(':focus').getAttribute('id'),
+      ),
+    ).toBe('password')
+  })
+
+  it('starts at the summary of errors, script or no script, and the summary leads to the field', async () => {
+    for (const javaScriptEnabled of [true, false]) {
+      await opened('sign-in, error', { javaScriptEnabled }, async (page) => {
+        expect(await page.locator(':focus').getAttribute('role')).toBe('alert')
+        await page.keyboard.press('Tab')
+        await page.keyboard.press('Enter')
+        expect(await page.locator(':focus').getAttribute('id')).toBe('password')
+      })
+    }
+  })
+})
+
+describe.skipIf(!browserIsThere)('sign-in forms', () => {
+  it.each([true, false])('are sent by the first submit button, with script %s', async (javaScriptEnabled) => {
+    await opened('sign-in, every way', { javaScriptEnabled }, async (page) => {
+      await page.fill('[name=email]', 'ada@example.test')
+      await page.fill('[name=password]', 'correct horse')
+      await page.locator('[type=submit], button:not([type])').first().click()
+      await page.waitForURL(`${app.origin}/interaction/sample`)
+    })
+    expect(app.posted.at(-1)).toBe('email=ada%40example.test&password=correct+horse')
+  })
+
+  it('post what a password manager put into the hidden field of the first page', async () => {
+    await opened('identifier', { javaScriptEnabled: false }, async (page) => {
+      await page.fill('[name=email]', 'ada@example.test')
+      await page.fill('form:first-of-type [name=password]', 'filled')
+      await page.keyboard.press('Enter')
+      await page.waitForURL(`${app.origin}/interaction/sample`)
+    })
+    expect(app.posted.at(-1)).toBe('email=ada%40example.test&password=filled')
+  })
+
+  it('keep the hidden field from the accessibility tree', async () => {
+    const tree = await opened('identifier', {}, (page) => page.locator('main').ariaSnapshot())
+    expect(tree.match(/- textbox/g)).toHaveLength(1)
+  })
+
+  it('sign a demo person in with one press', async () => {
+    await opened('sign-in', { javaScriptEnabled: false }, async (page) => {
+      await page.getByRole('button', { name: 'Continue as Ada' }).click()
+      await page.waitForURL(`${app.origin}/interaction/sample`)
+    })
+    expect(app.posted.at(-1)).toBe('email=ada%40example.test&password=analytical-engine-1843')
+  })
+
+  it('show a password on request, say so, and hide it again before it is sent', async () => {
+    await opened('password', {}, async (page) => {
+      const field = page.getByLabel('Password', { exact: true })
+      await field.fill('correct horse')
+      await page.getByRole('button', { name: 'Show' }).click()
+      expect(await field.getAttribute('type')).toBe('text')
+      expect(await page.getByRole('status').textContent()).toBe('Your password is shown')
+
+      await page.evaluate(() =>
+        document.forms[0]?.addEventListener('submit', (event) => event.preventDefault()),
+      )
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      expect(await field.getAttribute('type')).toBe('password')
+    })
+  })
+
+  it('are sent once when pressed twice, and again after Back', async () => {
+    const before = app.posted.length
+    await opened('password', {}, async (page) => {
+      await page.evaluate(() => {
+        const form = document.forms[0]
+        form?.requestSubmit()
+        form?.requestSubmit()
+      })
+      await page.waitForURL(`${app.origin}/interaction/sample`)
+      await page.goBack()
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.waitForURL(`${app.origin}/interaction/sample`)
+    })
+    expect(app.posted.length - before).toBe(2)
+  })
+
+  it('say in local time when the next try is accepted', async () => {
+    const says = (options: BrowserContextOptions) =>
+      opened('password, too many tries', options, (page) => page.getByRole('alert').textContent())
+
+    expect(await says({ javaScriptEnabled: false })).toContain(
+      'You can try again at 14:32 UTC, in about 4 minutes.',
+    )
+    expect(await says({ timezoneId: 'Asia/Tokyo' })).toContain('You can try again at 11:32 PM')
+  })
+
+  it('link every error to its field', async () => {
+    for (const name of signInPages.filter((page) => page.includes('error'))) {
+      const wired = await opened(name, {}, (page) =>
+        page.evaluate(() =>
+          [...document.querySelectorAll('[aria-invalid=true]')].map((field) =>
+            (field.getAttribute('aria-describedby') ?? '')
+              .split(' ')
+              .every((id) => document.getElementById(id)?.textContent),
+          ),
+        ),
+      )
+      expect(wired, name).toEqual([true])
+    }
+  })
+})
