@@ -1,0 +1,196 @@
+// Owns how artifacts are found: through the unit of work first, then by one statement that brings along
+// what oidc-provider will ask for next.
+import { hashSecret, sameHash } from '../../kernel/secrets.ts'
+import type { Clock } from '../../kernel/time.ts'
+import type { Db } from '../../platform/postgres.ts'
+import { openInteraction } from './interaction.ts'
+import type { Kind, Payload } from './kinds.ts'
+import { isToken } from './kinds.ts'
+import type { AccountSnapshot, GrantJson, InteractionFound, SessionMembers, TokenFound } from './reads.ts'
+import { claimReplay, findAccount, findGrant, findInteraction, findSession, findTokens } from './reads.ts'
+import type { Outage } from './refresh.ts'
+import { useOf } from './refresh.ts'
+import type { Unit } from './unit-of-work.ts'
+import { currentUnit, keyOf } from './unit-of-work.ts'
+
+export type FinderDeps = {
+  db: Db
+  clock: Clock
+  sealer: { open(sealed: Uint8Array, aad: string): Buffer }
+  lastOutage: () => Outage | undefined
+}
+
+function sessionPayload(row: SessionMembers): Payload {
+  return {
+    ...row.payload,
+    uid: row.uid,
+    authorizations: row.authorizations,
+    ...(row.account_id && { accountId: row.account_id }),
+  }
+}
+
+function rememberGrant(unit: Unit, grant: GrantJson | null): void {
+  if (grant) unit.known.set(keyOf('Grant', grant.id), { ...grant.payload, jti: grant.id })
+}
+
+function rememberAccount(unit: Unit, account: AccountSnapshot | null): void {
+  if (account) unit.accounts.set(account.id, account)
+}
+
+function rememberToken(unit: Unit, id: string, found: TokenFound): void {
+  const { grantId, sessionUid } = found.payload
+  if (grantId !== undefined) unit.known.set(keyOf('Grant', grantId), undefined)
+  rememberGrant(unit, found.grant)
+  rememberAccount(unit, found.account)
+  if (sessionUid !== undefined) {
+    unit.known.set(keyOf('SessionUid', sessionUid), found.session ? sessionPayload(found.session) : undefined)
+  }
+  unit.known.set(keyOf(found.kind, id), {
+    ...found.payload,
+    jti: id,
+    ...(found.consumed_at && { consumed: Math.floor(found.consumed_at.getTime() / 1000) }),
+  })
+}
+
+/**
+ * An interaction belongs to the browser that began it. Its own cookies could be planted by a neighbour of our host,
+ * who would then be signed in by somebody else's password; the browser's cookie cannot (`__Host-`).
+ */
+function isOfBrowser({ browser_hash: begunBy }: InteractionFound, { origin }: Unit): boolean {
+  return begunBy !== null && origin.browserHash !== undefined && sameHash(begunBy, origin.browserHash)
+}
+
+export function createFinder({ db, clock, sealer, lastOutage }: FinderDeps) {
+  /** Notes what the presented refresh token would be used for, should the request redeem it. */
+  function present(unit: Unit, id: string, found: TokenFound): void {
+    const use = useOf(
+      {
+        consumedAt: found.consumed_at,
+        hasChild: found.has_child ?? false,
+        childConsumed: found.child_consumed ?? false,
+        graceSeconds: found.grace_seconds ?? 0,
+      },
+      clock.now(),
+      lastOutage(),
+    )
+    delete unit.presented
+    if (use === 'reuse' || !found.family_id || found.payload.grantId === undefined) return
+    unit.presented = {
+      id,
+      hash: hashSecret(id),
+      familyId: found.family_id,
+      generation: found.generation ?? 0,
+      grantId: found.payload.grantId,
+      use,
+    }
+  }
+
+  async function loadTokens(unit: Unit, id: string, kinds: Set<string>): Promise<void> {
+    const rows = await findTokens(db, hashSecret(id), { kinds: [...kinds], now: clock.now() })
+    for (const kind of kinds) unit.known.set(keyOf(kind, id), undefined)
+    for (const found of rows) {
+      rememberToken(unit, id, found)
+      if (found.kind === 'RefreshToken') present(unit, id, found)
+    }
+  }
+
+  /** Finds of one tick for the same value share a statement: introspection asks for three kinds at once. */
+  async function findToken(unit: Unit, kind: string, id: string): Promise<Payload | undefined> {
+    const key = keyOf(kind, id)
+    if (unit.known.has(key)) return unit.known.get(key)
+
+    const pending = unit.pending.get(id)
+    if (pending) {
+      pending.kinds.add(kind)
+      await pending.done
+      return unit.known.get(key)
+    }
+    const kinds = new Set([kind])
+    const done = Promise.resolve().then(() => {
+      unit.pending.delete(id)
+      return loadTokens(unit, id, kinds)
+    })
+    unit.pending.set(id, { kinds, done })
+    await done
+    return unit.known.get(key)
+  }
+
+  async function findSessionBy(
+    unit: Unit,
+    by: { id: string } | { uid: string },
+  ): Promise<Payload | undefined> {
+    const key = 'id' in by ? keyOf('Session', by.id) : keyOf('SessionUid', by.uid)
+    if (unit.known.has(key)) return unit.known.get(key)
+
+    const row = await findSession(db, 'id' in by ? { hash: hashSecret(by.id) } : by, clock.now())
+    unit.known.set(key, undefined)
+    if (!row) return undefined
+
+    rememberAccount(unit, row.account)
+    for (const grant of row.grants ?? []) rememberGrant(unit, grant)
+    unit.sessions.set(row.uid, row)
+    const payload = sessionPayload(row)
+    unit.known.set(keyOf('SessionUid', row.uid), payload)
+    if ('id' in by) unit.known.set(key, { ...payload, jti: by.id })
+    return unit.known.get(key)
+  }
+
+  async function findGrantById(unit: Unit, id: string): Promise<Payload | undefined> {
+    const key = keyOf('Grant', id)
+    if (!unit.known.has(key)) {
+      const row = await findGrant(db, id)
+      if (row) rememberAccount(unit, row.account)
+      unit.known.set(key, row && { ...row.payload, jti: id })
+    }
+    return unit.known.get(key)
+  }
+
+  /** Makes an interaction that some statement brought along known to the request. */
+  function rememberInteraction(uid: string, found: InteractionFound | undefined): void {
+    const unit = currentUnit()
+    const alive = found && !found.finished_at && found.expires_at > clock.now() && isOfBrowser(found, unit)
+    unit.known.set(keyOf('Interaction', uid), alive ? openInteraction(sealer, uid, found.sealed) : undefined)
+    if (!found) return
+    rememberAccount(unit, found.account)
+    rememberGrant(unit, found.grant)
+    unit.attempts.set(uid, found.attempt)
+  }
+
+  async function findInteractionByUid(unit: Unit, uid: string): Promise<Payload | undefined> {
+    const key = keyOf('Interaction', uid)
+    if (!unit.known.has(key))
+      rememberInteraction(uid, await findInteraction(db, hashSecret(uid), clock.now()))
+    return unit.known.get(key)
+  }
+
+  async function find(kind: Kind, id: string): Promise<Payload | undefined> {
+    const unit = currentUnit()
+    if (isToken(kind)) return findToken(unit, kind, id)
+    switch (kind) {
+      case 'Session':
+        return findSessionBy(unit, { id })
+      case 'Grant':
+        return findGrantById(unit, id)
+      case 'Interaction':
+        return findInteractionByUid(unit, id)
+      case 'ReplayDetection':
+        return claimReplay(db, hashSecret(id), clock.now())
+      default:
+        throw new Error(`artifacts do not keep ${kind}`)
+    }
+  }
+
+  /** The account behind a session, grant or token of this request, or read for it. */
+  async function accountOf(accountId: string): Promise<AccountSnapshot | undefined> {
+    const unit = currentUnit()
+    if (!unit.accounts.has(accountId)) unit.accounts.set(accountId, await findAccount(db, accountId))
+    return unit.accounts.get(accountId)
+  }
+
+  return {
+    find,
+    findSessionByUid: (uid: string) => findSessionBy(currentUnit(), { uid }),
+    accountOf,
+    rememberInteraction,
+  }
+}

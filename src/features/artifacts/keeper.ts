@@ -1,0 +1,124 @@
+// Owns how artifacts are saved, spent and ended: each call stages a write in the unit of work.
+import { limits } from '../../config/limits.ts'
+import { hashSecret, newId } from '../../kernel/secrets.ts'
+import type { Clock } from '../../kernel/time.ts'
+import { after, fromSeconds } from '../../kernel/time.ts'
+import { linksOf, sealInteraction } from './interaction.ts'
+import type { Kind, Payload } from './kinds.ts'
+import { isShortLived } from './kinds.ts'
+import { deleteSession, insertSession, updateSession } from './session-writes.ts'
+import type { Unit } from './unit-of-work.ts'
+import { currentUnit, keyOf, stage } from './unit-of-work.ts'
+import * as write from './writes.ts'
+
+export type KeeperDeps = {
+  clock: Clock
+  sealer: { seal(plaintext: string, aad: string): Buffer }
+  refreshFamilyTtlSeconds: number
+}
+
+export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperDeps) {
+  function saveSession(unit: Unit, id: string, payload: Payload): void {
+    const change = { hash: hashSecret(id), payload, now: clock.now() }
+    const loaded = unit.sessions.get(String(payload.uid))
+    stage(unit, loaded ? updateSession(change, loaded) : insertSession(change, unit.origin))
+  }
+
+  function saveGrant(unit: Unit, id: string, payload: Payload): void {
+    const isNew = unit.created.has(keyOf('Grant', id)) || !unit.known.get(keyOf('Grant', id))
+    stage(unit, isNew ? write.insertGrant(payload, id, clock.now()) : write.updateGrant(payload, id))
+    if (isNew) unit.created.add(keyOf('Grant', id))
+  }
+
+  function saveInteraction(unit: Unit, uid: string, payload: Payload): void {
+    const key = keyOf('Interaction', uid)
+    const sealed = sealInteraction(sealer, uid, payload)
+    const { clientId, accountId, grantId } = linksOf(payload)
+    const hash = hashSecret(uid)
+    if (unit.known.get(key) && !unit.created.has(key)) {
+      const attempt = unit.attempts.get(uid)
+      stage(unit, write.updateInteraction(hash, { sealed, accountId, grantId, ...(attempt && { attempt }) }))
+      return
+    }
+    const now = clock.now()
+    unit.created.add(key)
+    stage(
+      unit,
+      write.insertInteraction({
+        hash,
+        clientId,
+        sealed,
+        accountId,
+        grantId,
+        origin: unit.origin,
+        now,
+        expiresAt: fromSeconds(payload.exp ?? 0),
+        restartUntil: after(now, limits.interactionRestartMs),
+      }),
+    )
+  }
+
+  function saveRefreshToken(unit: Unit, id: string, payload: Payload): void {
+    const { presented } = unit
+    const hash = hashSecret(id)
+    const now = clock.now()
+    if (presented) presented.childHash = hash
+    // A replay saves nothing: the successor was saved when the token was first used.
+    if (presented?.use === 'replay') return
+
+    if (presented) stage(unit, write.spendRefreshToken(presented.hash, hash, now))
+    const firstIssuedAt = typeof payload.iiat === 'number' ? payload.iiat : clock.seconds()
+    stage(
+      unit,
+      write.insertRefreshToken({
+        hash,
+        familyId: presented?.familyId ?? newId(now),
+        generation: presented ? presented.generation + 1 : 0,
+        payload,
+        issuedAt: now,
+        expiresAt: fromSeconds(Math.min(payload.exp ?? 0, firstIssuedAt + refreshFamilyTtlSeconds)),
+      }),
+    )
+  }
+
+  function saveShortLived(unit: Unit, kind: Kind, { id, payload }: { id: string; payload: Payload }): void {
+    const row = { payload, expiresAt: fromSeconds(payload.exp ?? 0) }
+    const exists = kind === 'ReplayDetection' || unit.known.get(keyOf(kind, id)) !== undefined
+    if (!exists && !isShortLived(kind)) throw new Error(`artifacts do not keep ${kind}`)
+    stage(unit, (exists ? write.updateArtifact : write.insertArtifact)(kind, hashSecret(id), row))
+  }
+
+  function save(kind: Kind, id: string, payload: Payload): void {
+    const unit = currentUnit()
+    if (kind === 'Session') saveSession(unit, id, payload)
+    else if (kind === 'Grant') saveGrant(unit, id, payload)
+    else if (kind === 'Interaction') saveInteraction(unit, id, payload)
+    else if (kind === 'RefreshToken') saveRefreshToken(unit, id, payload)
+    else saveShortLived(unit, kind, { id, payload })
+    unit.known.set(keyOf(kind, id), { ...payload, jti: id })
+  }
+
+  /** Spends a single-use artifact. Whether this request was the one shows when the unit is committed. */
+  function consume(kind: Kind, id: string): void {
+    const unit = currentUnit()
+    // A refresh token is spent together with the saving of its successor.
+    if (kind === 'RefreshToken') return
+    const grantId = unit.known.get(keyOf(kind, id))?.grantId
+    if (grantId !== undefined) unit.spentCode = { grantId }
+    stage(unit, write.spendArtifact(kind, hashSecret(id), clock.now()))
+  }
+
+  function destroy(kind: Kind, id: string): void {
+    const unit = currentUnit()
+    const found = unit.known.get(keyOf(kind, id))
+    if (kind === 'Grant') stage(unit, write.deleteGrant(id))
+    else if (kind === 'Interaction') stage(unit, write.finishInteraction(hashSecret(id), clock.now()))
+    else if (kind === 'Session') {
+      // A new id for the same session is saved right after, and takes the place of this write.
+      if (found?.uid !== undefined) stage(unit, deleteSession(found.uid))
+    } else if (kind !== 'RefreshToken') stage(unit, write.deleteArtifact(kind, hashSecret(id)))
+    // A refresh token's row stays: it ends with its grant, and tells reuse until it expires.
+  }
+
+  return { save, consume, destroy }
+}
