@@ -1,0 +1,94 @@
+// Owns the shape of an account: what callers may hand in and what they get. Addresses are email.ts.
+import { z } from 'zod'
+
+/** Text that people see: no control characters, none that turn its direction around. */
+const unsafeText = /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u
+const text = (longest: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(longest)
+    .refine((value) => !unsafeText.test(value), 'must not contain control characters')
+const webAddress = z.url({ protocol: /^https?$/ }).max(2048)
+
+/** OIDC Core §5.1.1. */
+const Address = z.strictObject({
+  formatted: z.string().max(1000).optional(),
+  street_address: z.string().max(500).optional(),
+  locality: text(200).optional(),
+  region: text(200).optional(),
+  postal_code: text(40).optional(),
+  country: text(100).optional(),
+})
+
+/** The standard claims of OIDC Core §5.1 that a person has besides the address of their mail. */
+export const Profile = z.strictObject({
+  name: text(200).optional(),
+  given_name: text(200).optional(),
+  family_name: text(200).optional(),
+  middle_name: text(200).optional(),
+  nickname: text(200).optional(),
+  preferred_username: text(200).optional(),
+  profile: webAddress.optional(),
+  picture: webAddress.optional(),
+  website: webAddress.optional(),
+  gender: text(100).optional(),
+  // ISO 8601-1: the year may be 0000 when it is not told, or stand alone.
+  birthdate: z
+    .string()
+    .regex(/^\d{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$/)
+    .optional(),
+  zoneinfo: text(100).optional(),
+  locale: text(35).optional(),
+  phone_number: z
+    .string()
+    .regex(/^\+[0-9 ().-]{4,30}(;ext=\d{1,10})?$/)
+    .optional(),
+  phone_number_verified: z.boolean().optional(),
+  address: Address.optional(),
+})
+export type Profile = z.output<typeof Profile>
+
+export type AccountStatus = 'active' | 'disabled'
+
+export type Account = {
+  id: string
+  email: string
+  emailCanonical: string
+  emailVerifiedAt: Date | null
+  username: string | null
+  hasPassword: boolean
+  profile: Profile
+  roles: string[]
+  status: AccountStatus
+  securityEpoch: number
+  createdAt: Date
+  updatedAt: Date
+  lastSeenAt: Date | null
+}
+
+/** What makes an account; email, user name, roles and password have rules of their own in the service. */
+export const CreateAccount = z.strictObject({
+  email: z.string().max(320),
+  password: z.string().max(4096).optional(),
+  name: text(200).optional(),
+  username: z.string().max(64).optional(),
+  profile: Profile.optional(),
+  roles: z.array(z.string().max(40)).max(20).optional(),
+  emailVerified: z.boolean().optional(),
+})
+export type CreateAccount = z.output<typeof CreateAccount>
+
+// An @ would make it an address; the first character keeps it apart from options and paths.
+const usernameShape = /^[a-z0-9][a-z0-9._-]{1,31}$/
+
+/** A user name as it is compared and kept, or null when the text is none. */
+export function parseUsername(text: string): string | null {
+  if (text.length > 64) return null
+  const canonical = text.normalize('NFKC').toLowerCase()
+  return usernameShape.test(canonical) ? canonical : null
+}
+
+const roleShape = /^[a-z][a-z0-9_-]{0,39}$/
+export const isRoleName = (text: string): boolean => roleShape.test(text)

@@ -1,0 +1,201 @@
+// Owns accounts: made, found, disabled, their passwords set.
+// Whether somebody is signed in is features/authn; one-time links are tickets.ts.
+import { type AppError, conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+import type { Actor, EventType } from '../../kernel/events.ts'
+import { newId } from '../../kernel/secrets.ts'
+import type { Clock } from '../../kernel/time.ts'
+import type { Passwords } from '../../platform/passwords.ts'
+import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
+import type { Audit } from '../audit/service.ts'
+import { type Email, parseEmail } from './email.ts'
+import type { PasswordPolicy } from './password-policy.ts'
+import { type Account, type AccountStatus, type CreateAccount, isRoleName, parseUsername } from './schema.ts'
+import type { AccountStore, NewAccount } from './store.ts'
+
+export type AccountsDeps = {
+  db: Pick<Db, 'inTransaction'>
+  store: AccountStore
+  passwords: Pick<Passwords, 'hash'>
+  policy: PasswordPolicy
+  clock: Clock
+  audit: Pick<Audit, 'record'>
+  /** Ends every session and token of an account. */
+  endAll: (tx: Tx, accountId: string) => Promise<void>
+}
+
+export type Accounts = ReturnType<typeof createAccounts>
+
+const longestPage = 100
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export function createAccounts({ db, store, passwords, policy, clock, audit, endAll }: AccountsDeps) {
+  const findById = async (id: string): Promise<Account | null> => (uuid.test(id) ? store.findById(id) : null)
+
+  async function get(id: string): Promise<Account> {
+    const account = await findById(id)
+    if (!account) throw notFound('account_not_found')
+    return account
+  }
+
+  /** Disabled people are as unknown as those who never were. */
+  async function getActive(id: string): Promise<Account> {
+    const account = await get(id)
+    if (account.status !== 'active') throw notFound('account_not_found')
+    return account
+  }
+
+  const findByIdentifier = (text: string): Promise<Account | null> =>
+    store.findByIdentifier(identifierOf(text))
+
+  async function list({ cursor, limit = 50 }: { cursor?: string; limit?: number } = {}) {
+    if (cursor !== undefined && !uuid.test(cursor)) throw invalidInput([badCursor])
+    const size = Math.min(Math.max(1, limit), longestPage)
+    const rows = await store.list({ after: cursor, limit: size + 1 })
+    const data = rows.slice(0, size)
+    return { data, nextCursor: rows.length > size ? (data.at(-1)?.id ?? null) : null }
+  }
+
+  /** Everything an account row needs, its password hashed; done before the transaction, since hashing takes long. */
+  async function prepare(input: CreateAccount): Promise<NewAccount> {
+    const { email, username } = readNames(input)
+    const person = { email: email.canonical, username }
+    assertNone(input.password === undefined ? [] : policy(input.password, person))
+    const now = clock.now()
+    return {
+      id: newId(now),
+      email: email.address,
+      emailCanonical: email.canonical,
+      emailVerifiedAt: input.emailVerified ? now : null,
+      username,
+      passwordHash: input.password === undefined ? null : await passwords.hash(input.password),
+      profile: { ...input.profile, ...(input.name === undefined ? {} : { name: input.name }) },
+      roles: input.roles ?? [],
+      now,
+    }
+  }
+
+  async function insertIn(tx: Tx, actor: Actor, prepared: NewAccount): Promise<Account> {
+    const account = await store.insert(tx, prepared)
+    await audit.record(tx, {
+      type: 'account.created',
+      actor,
+      accountId: account.id,
+      details: { roles: account.roles },
+    })
+    return account
+  }
+
+  async function create(actor: Actor, input: CreateAccount): Promise<Account> {
+    const prepared = await prepare(input)
+    try {
+      return await db.inTransaction((tx) => insertIn(tx, actor, prepared))
+    } catch (cause) {
+      if (isUniqueViolation(cause)) throw await takenBy(prepared, cause)
+      throw cause
+    }
+  }
+
+  async function takenBy({ emailCanonical }: NewAccount, cause: unknown): Promise<AppError> {
+    const same = await store.findByIdentifier({ emailCanonical, username: null })
+    return conflict(same ? 'email_taken' : 'username_taken', cause)
+  }
+
+  /** Checked and hashed outside the transaction that will use it. */
+  async function hashNew(account: Account, password: string): Promise<string> {
+    assertNone(policy(password, { email: account.emailCanonical, username: account.username }))
+    return passwords.hash(password)
+  }
+
+  /** Everybody who was signed in with the old password is signed out, tokens included. */
+  async function setPasswordIn(
+    tx: Tx,
+    actor: Actor,
+    { accountId, passwordHash }: { accountId: string; passwordHash: string },
+  ): Promise<Account> {
+    const now = clock.now()
+    const account = await store.setPassword(tx, accountId, { passwordHash, now })
+    if (!account) throw notFound('account_not_found')
+    await endAll(tx, accountId)
+    await store.voidTickets(tx, { purpose: 'set_password', accountId, now })
+    await store.forgetFailures(tx, accountId)
+    await audit.record(tx, { type: 'account.password_set', actor, accountId })
+    return account
+  }
+
+  async function setPassword(actor: Actor, id: string, password: string): Promise<Account> {
+    const passwordHash = await hashNew(await get(id), password)
+    return db.inTransaction((tx) => setPasswordIn(tx, actor, { accountId: id, passwordHash }))
+  }
+
+  /** After a sign-in with a hash of older parameters: same password, so nobody is signed out. */
+  async function upgradeHash(id: string, { password, from }: { password: string; from: string }) {
+    await store.replaceHash(id, { from, to: await passwords.hash(password) })
+  }
+
+  async function changeStatus(actor: Actor, id: string, status: AccountStatus): Promise<Account> {
+    const before = await get(id)
+    return db.inTransaction(async (tx) => {
+      const changed = await store.changeStatus(tx, id, { status, now: clock.now() })
+      if (!changed) return before
+      await endAll(tx, id)
+      await audit.record(tx, { type: statusEvents[status], actor, accountId: id })
+      return changed
+    })
+  }
+
+  return {
+    findById,
+    get,
+    getActive,
+    findByIdentifier,
+    list,
+    create,
+    prepare,
+    insertIn,
+    hashNew,
+    setPassword,
+    setPasswordIn,
+    upgradeHash,
+    disable: (actor: Actor, id: string) => changeStatus(actor, id, 'disabled'),
+    enable: (actor: Actor, id: string) => changeStatus(actor, id, 'active'),
+  }
+}
+
+const statusEvents = {
+  active: 'account.enabled',
+  disabled: 'account.disabled',
+} as const satisfies Record<AccountStatus, EventType>
+
+/** What somebody typed to say who they are: an address, a user name, or neither. */
+export function identifierOf(text: string): { emailCanonical: string | null; username: string | null } {
+  const email = parseEmail(text)
+  return { emailCanonical: email?.canonical ?? null, username: email ? null : parseUsername(text) }
+}
+
+const badCursor: FieldError = {
+  pointer: '/cursor',
+  code: 'invalid',
+  detail: 'Take the cursor from the answer before, unchanged.',
+}
+
+function assertNone(errors: FieldError[]): void {
+  if (errors.length > 0) throw invalidInput(errors)
+}
+
+function readNames(input: CreateAccount): { email: Email; username: string | null } {
+  const email = parseEmail(input.email)
+  const username = input.username === undefined ? null : parseUsername(input.username)
+  const errors: FieldError[] = []
+  if (!email)
+    errors.push({ pointer: '/email', code: 'email_invalid', detail: 'Give one plain email address.' })
+  if (input.username !== undefined && username === null) {
+    const detail =
+      'Use 2 to 32 letters, digits, dots, hyphens and underscores, beginning with a letter or digit.'
+    errors.push({ pointer: '/username', code: 'username_invalid', detail })
+  }
+  if (!(input.roles ?? []).every(isRoleName)) {
+    errors.push({ pointer: '/roles', code: 'role_invalid', detail: 'Name roles in lower case, as in admin.' })
+  }
+  if (!email || errors.length > 0) throw invalidInput(errors)
+  return { email, username }
+}

@@ -1,0 +1,171 @@
+// Owns the rows of accounts and of the one-time links that let someone set a first password.
+// The sign-in finds its person by a statement of its own, features/authn/store.ts.
+import type { Account as AccountModel } from '../../generated/prisma/client.ts'
+import { limitRow } from '../../platform/limiter.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
+import type { Account, AccountStatus, Profile } from './schema.ts'
+
+export type NewAccount = {
+  id: string
+  email: string
+  emailCanonical: string
+  emailVerifiedAt: Date | null
+  username: string | null
+  passwordHash: string | null
+  profile: Profile
+  roles: string[]
+  now: Date
+}
+
+export type TicketPurpose = 'claim' | 'set_password'
+export type NewTicket = {
+  idHash: Buffer
+  purpose: TicketPurpose
+  accountId: string | null
+  now: Date
+  expiresAt: Date
+}
+export type Redeemed = { purpose: TicketPurpose; accountId: string | null }
+
+export type AccountStore = ReturnType<typeof createAccountStore>
+
+export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
+  async function findById(id: string): Promise<Account | null> {
+    const row = await db.prisma.account.findUnique({ where: { id } })
+    return row && present(row)
+  }
+
+  /** By canonical address or by user name: a text is never both, since only the first holds an @. */
+  async function findByIdentifier(identifier: {
+    emailCanonical: string | null
+    username: string | null
+  }): Promise<Account | null> {
+    const { emailCanonical, username } = identifier
+    if (emailCanonical !== null) return presented(db.prisma.account.findUnique({ where: { emailCanonical } }))
+    if (username !== null) return presented(db.prisma.account.findUnique({ where: { username } }))
+    return null
+  }
+
+  /** A page in the order they were made, which is the order of their ids. */
+  async function list({ after, limit }: { after?: string; limit: number }): Promise<Account[]> {
+    const rows = await db.prisma.account.findMany({
+      where: after === undefined ? {} : { id: { gt: after } },
+      orderBy: { id: 'asc' },
+      take: limit,
+    })
+    return rows.map(present)
+  }
+
+  async function insert(tx: Tx, { now, ...account }: NewAccount): Promise<Account> {
+    const row = await tx.account.create({ data: { ...account, createdAt: now, updatedAt: now } })
+    return present(row)
+  }
+
+  /** Gives the account as it is now, or null when there is none. */
+  async function setPassword(
+    tx: Tx,
+    id: string,
+    { passwordHash, now }: { passwordHash: string; now: Date },
+  ): Promise<Account | null> {
+    const [row] = await tx.account.updateManyAndReturn({
+      where: { id },
+      data: { passwordHash, securityEpoch: { increment: 1 }, updatedAt: now },
+    })
+    return row ? present(row) : null
+  }
+
+  /** Replaces the hash of the same password; does nothing when the password changed meanwhile. */
+  async function replaceHash(id: string, { from, to }: { from: string; to: string }): Promise<void> {
+    await db.query({
+      name: 'account_replace_hash',
+      text: `UPDATE accounts SET password_hash = $3 WHERE id = $1::uuid AND password_hash = $2`,
+      values: [id, from, to],
+    })
+  }
+
+  /** Changes the status and gives the account, or null when it had that status before. */
+  async function changeStatus(
+    tx: Tx,
+    id: string,
+    { status, now }: { status: AccountStatus; now: Date },
+  ): Promise<Account | null> {
+    const [row] = await tx.account.updateManyAndReturn({
+      where: { id, status: { not: status } },
+      data: { status, securityEpoch: { increment: 1 }, updatedAt: now },
+    })
+    return row ? present(row) : null
+  }
+
+  async function insertTicket(tx: Tx, { now, idHash, ...ticket }: NewTicket): Promise<void> {
+    await tx.accountTicket.create({ data: { ...ticket, idHash: new Uint8Array(idHash), createdAt: now } })
+  }
+
+  /** The one conditional update that spends a ticket: of any number at once exactly one gets the row. */
+  async function redeemTicket(tx: Tx, idHash: Buffer, now: Date): Promise<Redeemed | null> {
+    const [row] = await tx.accountTicket.updateManyAndReturn({
+      where: { idHash: new Uint8Array(idHash), usedAt: null, expiresAt: { gt: now } },
+      data: { usedAt: now },
+    })
+    return row ? { purpose: purposeOf(row.purpose), accountId: row.accountId } : null
+  }
+
+  /** Shows what a ticket is for without spending it: mail scanners open links too. */
+  async function findTicket(idHash: Buffer, now: Date): Promise<Redeemed | null> {
+    const row = await db.prisma.accountTicket.findFirst({
+      where: { idHash: new Uint8Array(idHash), usedAt: null, expiresAt: { gt: now } },
+    })
+    return row && { purpose: purposeOf(row.purpose), accountId: row.accountId }
+  }
+
+  /** Other links of the same kind die with the first that is used, and when a newer one is made. */
+  async function voidTickets(
+    tx: Tx,
+    { purpose, accountId, now }: Pick<NewTicket, 'purpose' | 'accountId' | 'now'>,
+  ): Promise<void> {
+    await tx.accountTicket.updateMany({
+      where: { purpose, accountId, usedAt: null },
+      data: { usedAt: now },
+    })
+  }
+
+  /** Who proved to own the account starts anew, also where guesses of strangers had put the password off. */
+  async function forgetFailures(tx: Tx, accountId: string): Promise<void> {
+    await tx.rateLimit.deleteMany({ where: { key: limitRow({ name: 'login.account', key: accountId }) } })
+  }
+
+  const hasAdministrator = async (tx: Tx): Promise<boolean> =>
+    (await tx.account.findFirst({ where: { roles: { has: 'admin' } }, select: { id: true } })) !== null
+
+  return {
+    findById,
+    findByIdentifier,
+    list,
+    insert,
+    setPassword,
+    replaceHash,
+    changeStatus,
+    insertTicket,
+    redeemTicket,
+    findTicket,
+    voidTickets,
+    forgetFailures,
+    hasAdministrator,
+  }
+}
+
+const presented = async (row: Promise<AccountModel | null>): Promise<Account | null> => {
+  const found = await row
+  return found && present(found)
+}
+
+/** Without the hash: what is handed around cannot leak it. */
+function present({ passwordHash, profile, status, ...row }: AccountModel): Account {
+  return {
+    ...row,
+    hasPassword: passwordHash !== null,
+    profile: profile as Profile,
+    status: status === 'active' ? 'active' : 'disabled',
+  }
+}
+
+const purposeOf = (text: string): TicketPurpose => (text === 'claim' ? 'claim' : 'set_password')

@@ -1,0 +1,68 @@
+// Owns the audit log: one row per fact, written together with what it tells of.
+// Names of facts are kernel/events.ts; searching them comes with the management API.
+import type { Actor, EventType } from '../../kernel/events.ts'
+import { newId } from '../../kernel/secrets.ts'
+import type { Clock } from '../../kernel/time.ts'
+import type { Bind, Write } from '../../platform/compose.ts'
+import type { Db, Statement, Tx } from '../../platform/postgres.ts'
+import { type AuditDetails, type AuditRow, insertEvent, insertSql } from './store.ts'
+
+export type AuditEvent = {
+  type: EventType
+  actor: Actor
+  accountId?: string
+  clientId?: string
+  requestId?: string
+  address?: string
+  details?: AuditDetails
+}
+
+export type Audit = ReturnType<typeof createAudit>
+
+export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock }) {
+  function rowOf({ type, actor, accountId, clientId, requestId, address, details }: AuditEvent): AuditRow {
+    const now = clock.now()
+    return {
+      id: newId(now),
+      at: now,
+      type,
+      actor,
+      accountId: accountId ?? null,
+      clientId: clientId ?? null,
+      requestId: requestId ?? null,
+      address: address ?? null,
+      details: details ?? {},
+    }
+  }
+
+  function recordStatement(event: AuditEvent): Statement {
+    const values: unknown[] = []
+    const bind: Bind = (value, type) =>
+      `$${values.push(type === 'jsonb' ? JSON.stringify(value) : value)}::${type}`
+    return { name: 'audit_record', text: insertSql(rowOf(event), bind), values }
+  }
+
+  /** For the unit of work of a request; facts about refusals are written although the handler refuses. */
+  function recordWrite(event: AuditEvent): Write {
+    const row = rowOf(event)
+    return {
+      row: `audit_events:${row.id}`,
+      shape: 'audit_record',
+      guard: false,
+      survivesRefusal: true,
+      sql: (bind) => insertSql(row, bind),
+    }
+  }
+
+  /** In the caller's transaction: a fact that cannot be recorded does not happen. */
+  async function record(tx: Tx, event: AuditEvent): Promise<void> {
+    await insertEvent(tx, rowOf(event))
+  }
+
+  /** By itself, for what has no transaction: a refused sign-in. */
+  async function recordAlone(event: AuditEvent): Promise<void> {
+    await db.query(recordStatement(event))
+  }
+
+  return { record, recordAlone, recordStatement, recordWrite }
+}

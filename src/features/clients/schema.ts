@@ -1,0 +1,133 @@
+// Owns what a client's registration may say: OIDC Dynamic Client Registration 1.0 §2 and Foyer's extensions.
+// Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
+import { z } from 'zod'
+import { isLoopback, redirectProblem } from './redirects.ts'
+
+const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
+const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials', deviceGrant] as const
+
+/** Shown on the consent page, so no control characters and none that turn its direction around. */
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters')
+
+const webAddress = z
+  .string()
+  .max(2048)
+  .refine(isWebAddress, 'must be an https address, or an http one on loopback')
+
+const origin = z
+  .string()
+  .max(300)
+  .refine(
+    (text) => isWebAddress(text) && URL.parse(text)?.origin === text,
+    'must be an origin as browsers send it, as in https://app.example',
+  )
+
+// RFC 6749 §3.3: scope-token.
+const scope = z
+  .string()
+  .max(2000)
+  .regex(
+    /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/,
+    'must be scopes with one space between them',
+  )
+
+// RFC 8707 §2: an absolute URI without a fragment.
+const resource = z
+  .string()
+  .max(2048)
+  .refine((text) => URL.canParse(text) && !text.includes('#'), 'must be an absolute URI without a fragment')
+
+const redirectUris = z.array(z.string()).max(20).refine(isDistinct, 'must not name the same address twice')
+
+function isWebAddress(text: string): boolean {
+  const url = URL.parse(text)
+  if (url?.username !== '' || url.password !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}
+
+function isDistinct(values: readonly string[]): boolean {
+  return new Set(values).size === values.length
+}
+
+const fields = z.strictObject({
+  client_name: name.optional(),
+  application_type: z.enum(['web', 'native']).default('web'),
+  redirect_uris: redirectUris.default([]),
+  post_logout_redirect_uris: redirectUris.default([]),
+  grant_types: z.array(z.enum(grantTypes)).min(1).refine(isDistinct).default(['authorization_code']),
+  response_types: z.array(z.literal('code')).max(1).optional(),
+  token_endpoint_auth_method: z
+    .enum(['none', 'client_secret_basic', 'client_secret_post'])
+    .default('client_secret_basic'),
+  scope: scope.optional(),
+  client_uri: webAddress.optional(),
+  logo_uri: webAddress.optional(),
+  policy_uri: webAddress.optional(),
+  tos_uri: webAddress.optional(),
+  initiate_login_uri: webAddress.optional(),
+  contacts: z.array(z.email().max(254)).max(10).optional(),
+  default_max_age: z.int().min(0).max(31_536_000).optional(),
+  require_auth_time: z.boolean().optional(),
+  id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
+  subject_type: z.literal('public').default('public'),
+  require_pkce: z.boolean().default(true),
+  refresh_grace_seconds: z.int().min(0).max(60).default(10),
+  first_party: z.boolean().default(false),
+  default_resource: resource.optional(),
+  allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
+})
+
+type Fields = z.output<typeof fields>
+
+/** What a field refuses in the light of others. */
+export const ClientMetadata = fields
+  .superRefine((client, context) => {
+    const refuse = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message })
+
+    for (const member of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
+      for (const [index, uri] of client[member].entries()) {
+        const problem = redirectProblem(uri, client.application_type)
+        if (problem) refuse([member, index], problem)
+      }
+    }
+    for (const [member, message] of contradictions(client)) refuse([member], message)
+  })
+  .transform((client) => ({
+    ...client,
+    response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
+  }))
+export type ClientMetadata = z.output<typeof ClientMetadata>
+
+function contradictions(client: Fields): [keyof Fields, string][] {
+  const grants: readonly string[] = client.grant_types
+  const isPublic = client.token_endpoint_auth_method === 'none'
+  const usesCode = grants.includes('authorization_code')
+  const bringsRefresh = usesCode || grants.includes(deviceGrant)
+  const rules: [boolean, keyof Fields, string][] = [
+    [usesCode && client.redirect_uris.length === 0, 'redirect_uris', 'must name at least one address'],
+    [
+      !usesCode && client.response_types?.length === 1,
+      'response_types',
+      'needs the authorization_code grant',
+    ],
+    [usesCode && client.response_types?.length === 0, 'response_types', 'must be ["code"] with that grant'],
+    // RFC 6749 §4.4: only confidential clients
+    [isPublic && grants.includes('client_credentials'), 'grant_types', 'client_credentials needs a secret'],
+    [
+      grants.includes('refresh_token') && !bringsRefresh,
+      'grant_types',
+      'refresh_token needs a person to sign in',
+    ],
+    [isPublic && !client.require_pkce, 'require_pkce', 'must be true for a client without a secret'],
+  ]
+  return rules.filter(([broken]) => broken).map(([, member, message]) => [member, message])
+}
+
+export const needsSecret = ({ token_endpoint_auth_method }: ClientMetadata): boolean =>
+  token_endpoint_auth_method !== 'none'

@@ -1,0 +1,146 @@
+// Owns clients: registered, changed, their secrets rotated, removed. Every change is told to the caches.
+// What their tokens may do is src/oidc; reading a client for a request is the store's findForProtocol.
+import { type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+import type { Actor } from '../../kernel/events.ts'
+import { hashSecret, issueSecret, newId } from '../../kernel/secrets.ts'
+import { after, type Clock, hours } from '../../kernel/time.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
+import type { Audit } from '../audit/service.ts'
+import { type ClientMetadata, needsSecret } from './schema.ts'
+import type { Api, Client, ClientApi, ClientStore } from './store.ts'
+
+export type ClientsDeps = {
+  db: Pick<Db, 'inTransaction'>
+  store: ClientStore
+  clock: Clock
+  audit: Pick<Audit, 'record'>
+  /** Ends every grant that people gave a client, and with it its tokens. */
+  endAllOfClient: (tx: Tx, clientId: string) => Promise<void>
+}
+
+export type CreatedClient = Client & { secret?: string }
+export type Clients = ReturnType<typeof createClients>
+
+/** So long may an old secret still be used after its rotation, until every instance of the app has the new one. */
+export const secretOverlapMs = hours(24)
+const longestPage = 100
+
+export function createClients({ db, store, clock, audit, endAllOfClient }: ClientsDeps) {
+  async function get(id: string): Promise<Client> {
+    const client = await store.find(id)
+    if (!client) throw notFound('client_not_found')
+    return client
+  }
+
+  async function list({ cursor, limit = 50 }: { cursor?: string; limit?: number } = {}) {
+    const size = Math.min(Math.max(1, limit), longestPage)
+    const rows = await store.list({ after: cursor, limit: size + 1 })
+    const data = rows.slice(0, size)
+    return { data, nextCursor: rows.length > size ? (data.at(-1)?.id ?? null) : null }
+  }
+
+  /** The one constructor of clients. The secret leaves here and rests only as a hash. */
+  async function create(actor: Actor, metadata: ClientMetadata): Promise<CreatedClient> {
+    const { secret } = issueSecret('foyer_cs')
+    return createKnown(actor, { id: newId(clock.now()), secret, metadata })
+  }
+
+  /** With an id and secret that are agreed beforehand: the demo's, and those brought from elsewhere. */
+  async function createKnown(
+    actor: Actor,
+    { id, secret, metadata }: { id: string; secret?: string; metadata: ClientMetadata },
+  ): Promise<CreatedClient> {
+    if (needsSecret(metadata) && !secret) throw invalidInput([secretMissing])
+    return db.inTransaction(async (tx) => {
+      const client = await store.insert(tx, { id, metadata, now: clock.now() })
+      await audit.record(tx, { type: 'client.created', actor, clientId: id })
+      if (!secret || !needsSecret(metadata)) {
+        await store.notify(tx, id)
+        return client
+      }
+      await addSecret(tx, id, hashSecret(secret))
+      await store.notify(tx, id)
+      return { ...client, secret }
+    })
+  }
+
+  const addSecret = (tx: Tx, clientId: string, hash: Buffer): Promise<void> => {
+    const now = clock.now()
+    return store.insertSecret(tx, { id: newId(now), clientId, hash, now })
+  }
+
+  /** Replaces the registration as a whole (RFC 7592 §2.2). */
+  async function update(actor: Actor, id: string, metadata: ClientMetadata): Promise<Client> {
+    const before = await get(id)
+    if (needsSecret(metadata) && !needsSecret(before.metadata)) throw invalidInput([becomesConfidential])
+    return db.inTransaction(async (tx) => {
+      const client = await store.update(tx, id, { metadata, now: clock.now() })
+      if (!client) throw notFound('client_not_found')
+      await audit.record(tx, { type: 'client.updated', actor, clientId: id })
+      await store.notify(tx, id)
+      return client
+    })
+  }
+
+  async function remove(actor: Actor, id: string): Promise<void> {
+    await db.inTransaction(async (tx) => {
+      if (!(await store.remove(tx, id))) throw notFound('client_not_found')
+      await endAllOfClient(tx, id)
+      await audit.record(tx, { type: 'client.deleted', actor, clientId: id })
+      await store.notify(tx, id)
+    })
+  }
+
+  /** Two secrets live for a day, the new one and the one before; a third ends at once. */
+  async function rotateSecret(actor: Actor, id: string): Promise<{ secret: string; oldExpiresAt: Date }> {
+    const { secret, hash } = issueSecret('foyer_cs')
+    const now = clock.now()
+    const oldExpiresAt = after(now, secretOverlapMs)
+    await db.inTransaction(async (tx) => {
+      const client = await store.lock(tx, id)
+      if (!client) throw notFound('client_not_found')
+      if (!needsSecret(client.metadata)) throw invalidInput([hasNoSecret])
+      await store.expireSecrets(tx, id, { expiresAt: oldExpiresAt, now })
+      await addSecret(tx, id, hash)
+      await audit.record(tx, { type: 'client.secret_rotated', actor, clientId: id })
+      await store.notify(tx, id)
+    })
+    return { secret, oldExpiresAt }
+  }
+
+  /** An API may be new to every client, so all of them are read again. */
+  async function saveApi(api: Api): Promise<void> {
+    await db.inTransaction(async (tx) => {
+      await store.upsertApi(tx, { ...api, now: clock.now() })
+      await store.notify(tx, '*')
+    })
+  }
+
+  async function allowApi(
+    clientId: string,
+    entry: Pick<ClientApi, 'identifier' | 'scopes' | 'serves'>,
+  ): Promise<void> {
+    await db.inTransaction(async (tx) => {
+      await store.allowApi(tx, clientId, entry)
+      await store.notify(tx, clientId)
+    })
+  }
+
+  return { get, find: store.find, list, create, createKnown, update, remove, rotateSecret, saveApi, allowApi }
+}
+
+const secretMissing: FieldError = {
+  pointer: '/client_secret',
+  code: 'required',
+  detail: 'A client that authenticates needs a secret.',
+}
+const becomesConfidential: FieldError = {
+  pointer: '/token_endpoint_auth_method',
+  code: 'invalid',
+  detail: 'A public client stays one: register another client for the part that can keep a secret.',
+}
+const hasNoSecret: FieldError = {
+  pointer: '/client_id',
+  code: 'invalid',
+  detail: 'This client is public: it has no secret to rotate.',
+}

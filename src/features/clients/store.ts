@@ -1,0 +1,228 @@
+// Owns the rows of clients, their secrets and the APIs they may ask for.
+// The protocol reads a client by one prepared statement; everything else goes through the ORM.
+import type { Client as ClientModel, Prisma } from '../../generated/prisma/client.ts'
+import { fromSeconds } from '../../kernel/time.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
+import type { ClientMetadata } from './schema.ts'
+
+/** What rests in the column `metadata`; the rest of a registration has columns of its own. */
+export type StoredMetadata = Omit<
+  ClientMetadata,
+  'first_party' | 'refresh_grace_seconds' | 'default_resource'
+>
+
+/** An API as one client may use it. */
+export type ClientApi = {
+  identifier: string
+  name: string
+  /** What this client may ask for there; empty when it only serves it. */
+  scopes: string[]
+  /** The client is the API itself and may introspect its tokens. */
+  serves: boolean
+}
+
+export type ProtocolClient = {
+  id: string
+  metadata: StoredMetadata
+  first_party: boolean
+  enabled: boolean
+  refresh_grace_seconds: number
+  default_resource: string | null
+  /** SHA-256 of each secret. A cached client must look at `expires_at` each time. */
+  secrets: { hash: Buffer; expires_at: Date | null }[]
+  apis: ClientApi[]
+}
+
+export type Api = { identifier: string; name: string; scopes: string[]; openToAll: boolean }
+
+export type Client = {
+  id: string
+  metadata: ClientMetadata
+  enabled: boolean
+  createdAt: Date
+  updatedAt: Date
+}
+
+export type ClientStore = ReturnType<typeof createClientStore>
+
+/** On this channel every change of a client or API is told: the client's id, or `*` for all of them. */
+export const clientsChannel = 'foyer_clients'
+
+type ProtocolRow = Omit<ProtocolClient, 'secrets' | 'apis'> & {
+  secrets: { hash: string; expires_at: number | null }[] | null
+  apis: ClientApi[] | null
+}
+
+export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
+  async function findForProtocol(id: string, now: Date): Promise<ProtocolClient | null> {
+    const [row] = await db.query<ProtocolRow>({
+      name: 'client_for_protocol',
+      text: findForProtocolSql,
+      values: [id, now],
+    })
+    if (!row) return null
+    const secrets = (row.secrets ?? []).map(({ hash, expires_at }) => ({
+      hash: Buffer.from(hash, 'hex'),
+      expires_at: expires_at === null ? null : fromSeconds(expires_at),
+    }))
+    return { ...row, secrets, apis: row.apis ?? [] }
+  }
+
+  async function findApi(identifier: string): Promise<Api | null> {
+    const [row] = await db.query<Api>({
+      name: 'api_find',
+      text: `SELECT identifier, name, scopes, open_to_all AS "openToAll" FROM apis WHERE identifier = $1`,
+      values: [identifier],
+    })
+    return row ?? null
+  }
+
+  async function find(id: string): Promise<Client | null> {
+    const row = await db.prisma.client.findUnique({ where: { id } })
+    return row && present(row)
+  }
+
+  async function list({ after, limit }: { after?: string; limit: number }): Promise<Client[]> {
+    const rows = await db.prisma.client.findMany({
+      where: after === undefined ? {} : { id: { gt: after } },
+      orderBy: { id: 'asc' },
+      take: limit,
+    })
+    return rows.map(present)
+  }
+
+  async function insert(
+    tx: Tx,
+    { id, metadata, now }: { id: string; metadata: ClientMetadata; now: Date },
+  ): Promise<Client> {
+    return present(
+      await tx.client.create({ data: { id, ...columnsOf(metadata), createdAt: now, updatedAt: now } }),
+    )
+  }
+
+  async function update(
+    tx: Tx,
+    id: string,
+    { metadata, now }: { metadata: ClientMetadata; now: Date },
+  ): Promise<Client | null> {
+    const [row] = await tx.client.updateManyAndReturn({
+      where: { id },
+      data: { ...columnsOf(metadata), updatedAt: now },
+    })
+    return row ? present(row) : null
+  }
+
+  const remove = async (tx: Tx, id: string): Promise<boolean> =>
+    (await tx.client.deleteMany({ where: { id } })).count === 1
+
+  /** Changes of one client's secrets wait for each other here. */
+  async function lock(tx: Tx, id: string): Promise<Client | null> {
+    await tx.$queryRaw`SELECT id FROM clients WHERE id = ${id} FOR UPDATE`
+    const row = await tx.client.findUnique({ where: { id } })
+    return row && present(row)
+  }
+
+  async function insertSecret(
+    tx: Tx,
+    { id, clientId, hash, now }: { id: string; clientId: string; hash: Buffer; now: Date },
+  ): Promise<void> {
+    await tx.clientSecret.create({ data: { id, clientId, hash: new Uint8Array(hash), createdAt: now } })
+  }
+
+  /** Of the secrets there are only the newest lives on, until `expiresAt`. */
+  async function expireSecrets(
+    tx: Tx,
+    clientId: string,
+    { expiresAt, now }: { expiresAt: Date; now: Date },
+  ): Promise<void> {
+    const [newest, ...older] = await tx.clientSecret.findMany({
+      where: { clientId, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+    })
+    await tx.clientSecret.deleteMany({
+      where: {
+        clientId,
+        OR: [{ expiresAt: { lte: now } }, { id: { in: older.map((secret) => secret.id) } }],
+      },
+    })
+    if (newest) await tx.clientSecret.update({ where: { id: newest.id }, data: { expiresAt } })
+  }
+
+  async function upsertApi(tx: Tx, api: Api & { now: Date }): Promise<void> {
+    const { identifier, name, scopes, openToAll, now } = api
+    await tx.api.upsert({
+      where: { identifier },
+      create: { identifier, name, scopes, openToAll, createdAt: now },
+      update: { name, scopes, openToAll },
+    })
+  }
+
+  async function allowApi(
+    tx: Tx,
+    clientId: string,
+    { identifier, scopes, serves }: Pick<ClientApi, 'identifier' | 'scopes' | 'serves'>,
+  ): Promise<void> {
+    await tx.apiClient.upsert({
+      where: { identifier_clientId: { identifier, clientId } },
+      create: { identifier, clientId, scopes, serves },
+      update: { scopes, serves },
+    })
+  }
+
+  /** Told at commit, so that no cache reads the client before it has changed. */
+  async function notify(tx: Tx, id: string): Promise<void> {
+    await tx.$executeRaw`SELECT pg_notify(${clientsChannel}, ${id})`
+  }
+
+  return {
+    findForProtocol,
+    findApi,
+    find,
+    list,
+    insert,
+    update,
+    remove,
+    lock,
+    insertSecret,
+    expireSecrets,
+    upsertApi,
+    allowApi,
+    notify,
+  }
+}
+
+// An open API gives everybody all of its scopes; a client that is listed gets what its entry says.
+const findForProtocolSql = `
+  SELECT c.id, c.metadata, c.first_party, c.enabled, c.refresh_grace_seconds, c.default_resource,
+    (SELECT jsonb_agg(jsonb_build_object(
+        'hash', encode(s.hash, 'hex'), 'expires_at', extract(epoch FROM s.expires_at)) ORDER BY s.created_at DESC)
+      FROM client_secrets s
+      WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)) AS secrets,
+    (SELECT jsonb_agg(jsonb_build_object(
+        'identifier', a.identifier, 'name', a.name, 'serves', coalesce(ac.serves, false), 'scopes',
+        CASE WHEN cardinality(ac.scopes) > 0 THEN ac.scopes WHEN a.open_to_all THEN a.scopes ELSE '{}' END)
+        ORDER BY a.identifier)
+      FROM apis a LEFT JOIN api_clients ac ON ac.identifier = a.identifier AND ac.client_id = c.id
+      WHERE a.open_to_all OR ac.client_id IS NOT NULL) AS apis
+  FROM clients c WHERE c.id = $1`
+
+function columnsOf(all: ClientMetadata) {
+  const { first_party, refresh_grace_seconds, default_resource, ...metadata } = all
+  return {
+    metadata: metadata satisfies Prisma.InputJsonObject,
+    firstParty: first_party,
+    refreshGraceSeconds: refresh_grace_seconds,
+    defaultResource: default_resource ?? null,
+  }
+}
+
+function present(row: ClientModel): Client {
+  const { id, enabled, createdAt, updatedAt, firstParty, refreshGraceSeconds, defaultResource } = row
+  const metadata = {
+    ...(row.metadata as StoredMetadata),
+    first_party: firstParty,
+    refresh_grace_seconds: refreshGraceSeconds,
+    ...(defaultResource === null ? {} : { default_resource: defaultResource }),
+  }
+  return { id, metadata, enabled, createdAt, updatedAt }
+}

@@ -1,0 +1,69 @@
+// Owns the people, teams and clients of the tests: the services over a database of their own, with a clock that
+// the test sets. Passwords are hashed for real only where a test is about them.
+import { createPasswordPolicy } from '../../src/features/accounts/password-policy.ts'
+import { createAccounts } from '../../src/features/accounts/service.ts'
+import { createAccountStore } from '../../src/features/accounts/store.ts'
+import { createTickets } from '../../src/features/accounts/tickets.ts'
+import { endAllOf, endAllOfClient } from '../../src/features/artifacts/store.ts'
+import { createAudit } from '../../src/features/audit/service.ts'
+import { createClients } from '../../src/features/clients/service.ts'
+import { createClientStore } from '../../src/features/clients/store.ts'
+import { createTeams } from '../../src/features/teams/service.ts'
+import { createTeamStore } from '../../src/features/teams/store.ts'
+import type { Actor } from '../../src/kernel/events.ts'
+import { hashText } from '../../src/kernel/secrets.ts'
+import { createClock } from '../../src/kernel/time.ts'
+import { createTestDatabase } from './postgres.ts'
+
+export const operator: Actor = { kind: 'operator' }
+
+export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {}) {
+  const clock = createClock()
+  const statements: string[] = []
+  const { db, drop, connection } = await createTestDatabase({
+    clock,
+    poolSize,
+    onQuery: (statement) => statements.push(statement),
+  })
+  const audit = createAudit({ db, clock })
+  const accountStore = createAccountStore(db)
+  const passwords = { hash: async (password: string) => `hash of ${hashText(password)}` }
+  const accounts = createAccounts({
+    db,
+    store: accountStore,
+    passwords,
+    policy: createPasswordPolicy({ minLength: 8 }),
+    clock,
+    audit,
+    endAll: endAllOf,
+  })
+  const tickets = createTickets({ db, store: accountStore, accounts, clock, audit })
+  const teams = createTeams({ db, store: createTeamStore(db), clock, accounts, audit })
+  const clientStore = createClientStore(db)
+  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
+
+  /** What the audit log tells, oldest first. */
+  async function auditTypes(): Promise<string[]> {
+    const rows = await db.prisma.auditEvent.findMany({ orderBy: { id: 'asc' } })
+    return rows.map((row) => row.type)
+  }
+
+  return {
+    db,
+    connection,
+    drop,
+    clock,
+    statements,
+    passwords,
+    audit,
+    auditTypes,
+    accounts,
+    accountStore,
+    tickets,
+    teams,
+    clients,
+    clientStore,
+  }
+}
+
+export type Registry = Awaited<ReturnType<typeof createRegistry>>
