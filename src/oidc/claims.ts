@@ -1,0 +1,88 @@
+// Owns which claims go where: scopes → claims, the account oidc-provider asks for, and what JWT access tokens carry.
+import type { Account, KoaContextWithOIDC } from 'oidc-provider'
+import { type Claims, claimsOf } from '../features/accounts/claims.ts'
+import type { Artifacts } from '../features/artifacts/service.ts'
+import type { Standing } from './access-tokens.ts'
+
+/** OIDC Core §5.4, and Foyer's own `teams` and `roles`. */
+export const claimsOfScopes = {
+  // In ID tokens the library gives the claims of `openid` alone; findAccount leaves out what was not granted.
+  openid: ['sub', 'teams', 'roles'],
+  profile: [
+    'name',
+    'family_name',
+    'given_name',
+    'middle_name',
+    'nickname',
+    'preferred_username',
+    'profile',
+    'picture',
+    'website',
+    'gender',
+    'birthdate',
+    'zoneinfo',
+    'locale',
+    'updated_at',
+  ],
+  email: ['email', 'email_verified'],
+  phone: ['phone_number', 'phone_number_verified'],
+  address: ['address'],
+  teams: ['teams'],
+  roles: ['roles'],
+}
+
+const ownScopes = ['teams', 'roles'] as const
+
+/** oidc-provider picks from these by scope and by the claims parameter. */
+function claimsFor(claims: Claims, scope: string, requested: object): Claims {
+  const granted = scope.split(' ')
+  const kept = { ...claims }
+  for (const name of ownScopes) if (!granted.includes(name) && !(name in requested)) delete kept[name]
+  return kept
+}
+
+/** Of all that the person ever granted the app, what the token that is about to leave was asked for with. */
+function scopesOf({ oidc }: KoaContextWithOIDC): Set<string> {
+  const { AuthorizationCode, RefreshToken, Grant } = oidc.entities
+  const asked = oidc.params?.scope ? oidc.requestParamScopes : (AuthorizationCode ?? RefreshToken)?.scopes
+  const granted = Grant?.getOIDCScope().split(' ') ?? []
+  return new Set(granted.filter((scope) => asked?.has(scope)))
+}
+
+/** A token for offline access outlives the session it came from. */
+function standingOf(token: object): Standing | undefined {
+  const { grantId, sessionUid, expiresWithSession } = token as Partial<Standing> & {
+    expiresWithSession?: boolean
+  }
+  if (grantId === undefined) return undefined
+  return { grantId, ...(expiresWithSession && { sessionUid }) }
+}
+
+export function createClaims({ artifacts }: { artifacts: Pick<Artifacts, 'accountOf'> }) {
+  /** What oidc-provider knows of a person. Nobody, when the account is gone or not active. */
+  async function findAccount(_ctx: KoaContextWithOIDC, accountId: string): Promise<Account | undefined> {
+    const account = await artifacts.accountOf(accountId)
+    if (account?.status !== 'active') return undefined
+    return {
+      accountId,
+      claims: async (_use, scope, requested) => claimsFor(claimsOf(account), scope, requested),
+    }
+  }
+
+  /** `teams` and `roles` in a JWT access token, when the person granted those scopes (contract, Claims and scopes). */
+  async function extraTokenClaims(
+    ctx: KoaContextWithOIDC,
+    token: object,
+  ): Promise<Record<string, unknown> | undefined> {
+    const { accountId, aud } = token as { accountId?: string; aud?: string }
+    const granted = scopesOf(ctx)
+    if (accountId === undefined || aud === undefined || !ownScopes.some((scope) => granted.has(scope)))
+      return undefined
+    const account = await artifacts.accountOf(accountId)
+    if (!account) return undefined
+    const { roles, teams } = claimsOf(account)
+    return { ...(granted.has('roles') && { roles }), ...(granted.has('teams') && { teams }) }
+  }
+
+  return { findAccount, extraTokenClaims, standingOf }
+}

@@ -1,0 +1,46 @@
+// Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
+import type { ProtocolClient } from '../features/clients/store.ts'
+import type { Clock } from '../kernel/time.ts'
+
+/** Grants that this version serves; a registration may name others for later. */
+const served = new Set(['authorization_code', 'refresh_token', 'client_credentials'])
+
+/** oidc-provider wants to hold a secret; it is compared by overrides.ts, with the hashes beside it. */
+const secretElsewhere = 'kept as a hash'
+
+/** What oidc-provider takes as client metadata, or nothing for a client that is not enabled. */
+export function metadataOf(
+  client: ProtocolClient | undefined,
+  clock: Clock,
+): Record<string, unknown> | undefined {
+  if (!client?.enabled) return undefined
+  const { metadata } = client
+  const now = clock.now()
+  const hashes = client.secrets
+    .filter(({ expires_at }) => expires_at === null || expires_at > now)
+    .map(({ hash }) => hash.toString('base64'))
+  return {
+    ...metadata,
+    client_id: client.id,
+    grant_types: metadata.grant_types.filter((grant) => served.has(grant)),
+    first_party: client.first_party,
+    ...(client.default_resource !== null && { default_resource: client.default_resource }),
+    ...(metadata.token_endpoint_auth_method !== 'none' && {
+      client_secret: secretElsewhere,
+      secret_hashes: hashes,
+    }),
+  }
+}
+
+/** A client as pages name it, with where it starts. */
+export type AppInfo = { name: string; uri?: string; initiateLoginUri?: string }
+
+export function appOf(client: ProtocolClient | undefined): AppInfo | undefined {
+  if (!client) return undefined
+  const { client_name, client_uri, initiate_login_uri } = client.metadata
+  return {
+    name: client_name ?? client.id,
+    ...(client_uri !== undefined && { uri: client_uri }),
+    ...(initiate_login_uri !== undefined && { initiateLoginUri: initiate_login_uri }),
+  }
+}

@@ -1,0 +1,161 @@
+// Owns consent: what the page says an app would get, with the person's own values, and the grant of what was allowed.
+import type { Client, Grant, Interaction, Provider } from 'oidc-provider'
+import type { Claims } from '../features/accounts/claims.ts'
+import type { ConsentApi, ConsentItem, ConsentPage } from '../web/views.ts'
+import { claimsOfScopes } from './claims.ts'
+
+type Requested = {
+  scopes: string[]
+  claims: string[]
+  /** API identifier → scopes. */
+  resources: Record<string, string[]>
+}
+
+type ResourceInfo = { name: string; scopes: ReadonlySet<string> }
+export type FindResource = (identifier: string, client: Client) => Promise<ResourceInfo | undefined>
+
+const titles: Record<string, string> = {
+  name: 'Your name',
+  email: 'Your email',
+  phone_number: 'Your phone number',
+  address: 'Your postal address',
+  teams: 'Your teams',
+  roles: 'Your roles',
+  picture: 'Your picture',
+  birthdate: 'Your date of birth',
+  locale: 'Your language',
+  zoneinfo: 'Your time zone',
+}
+
+// Of a scope with many claims these are shown; the others are summed up in one line.
+const shownOfProfile = [
+  'name',
+  'preferred_username',
+  'picture',
+  'birthdate',
+  'gender',
+  'locale',
+  'zoneinfo',
+  'website',
+]
+
+/** Reads what an interaction's request asks for. */
+export function requestedBy(
+  params: Record<string, unknown>,
+): Omit<Requested, 'resources'> & { resource: string[] } {
+  const scopes = typeof params.scope === 'string' ? params.scope.split(' ').filter(Boolean) : []
+  const resource = [params.resource ?? []].flat().filter((value) => typeof value === 'string')
+  const claims = new Set<string>()
+  if (typeof params.claims === 'string') {
+    const { userinfo, id_token } = JSON.parse(params.claims) as Record<string, object | undefined>
+    for (const name of [...Object.keys(userinfo ?? {}), ...Object.keys(id_token ?? {})]) claims.add(name)
+  }
+  return { scopes, claims: [...claims], resource }
+}
+
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  if (Array.isArray(value)) {
+    const names = value.map((entry) =>
+      typeof entry === 'object' && entry ? String((entry as { name?: string }).name) : String(entry),
+    )
+    return names.length > 0 ? names.join(', ') : undefined
+  }
+  if (typeof value === 'object') {
+    const { formatted, ...parts } = value as Record<string, string>
+    return formatted?.replaceAll('\n', ', ') ?? Object.values(parts).join(', ')
+  }
+  return String(value)
+}
+
+function itemsOf({ scopes, claims }: { scopes: string[]; claims: string[] }, values: Claims): ConsentItem[] {
+  const shown = new Set(claims)
+  if (scopes.includes('profile')) for (const claim of shownOfProfile) shown.add(claim)
+  for (const scope of ['email', 'phone', 'address', 'teams', 'roles'] as const) {
+    if (scopes.includes(scope)) shown.add(claimsOfScopes[scope][0] ?? scope)
+  }
+  const items = [...shown].flatMap((claim): ConsentItem[] => {
+    const value = textOf(values[claim])
+    return value === undefined
+      ? []
+      : [{ title: titles[claim] ?? `Your ${claim.replaceAll('_', ' ')}`, value }]
+  })
+  if (scopes.includes('openid')) items.unshift({ title: 'Know that it is you each time you sign in' })
+  if (scopes.includes('offline_access')) {
+    items.push({ title: 'Keep working when you are not signed in, until you remove it' })
+  }
+  return items
+}
+
+async function apisOf(
+  requested: { scopes: string[]; resource: string[] },
+  client: Client,
+  find: FindResource,
+) {
+  const apis: ConsentApi[] = []
+  for (const identifier of requested.resource) {
+    const info = await find(identifier, client)
+    const scopes = requested.scopes.filter((scope) => info?.scopes.has(scope))
+    if (info && scopes.length > 0) {
+      apis.push({
+        name: info.name,
+        scopes: scopes.map((name) => ({ name, description: name.replace(':', ': ') })),
+      })
+    }
+  }
+  return apis
+}
+
+/** Where the person goes afterwards, as a host they can check; a native app has only its scheme. */
+export function hostOf(redirectUri: unknown): string {
+  const url = typeof redirectUri === 'string' ? URL.parse(redirectUri) : null
+  return url?.host || url?.protocol || ''
+}
+
+export async function consentPage(
+  { action, interaction, client }: { action: string; interaction: Interaction; client: Client },
+  person: Claims,
+  findResource: FindResource,
+): Promise<ConsentPage> {
+  const requested = requestedBy(interaction.params)
+  const apis = await apisOf(requested, client, findResource)
+  return {
+    action,
+    app: { name: client.clientName ?? client.clientId, ...(client.clientUri && { uri: client.clientUri }) },
+    redirectHost: hostOf(interaction.params.redirect_uri),
+    account: {
+      email: String(person.email),
+      ...(typeof person.name === 'string' && { name: person.name }),
+    },
+    items: itemsOf(requested, person),
+    ...(apis.length > 0 && { apis }),
+  }
+}
+
+/** The grant of everything the page showed: the one the session had, widened, or a new one. */
+export async function grantAll(
+  provider: Provider,
+  { interaction, client, accountId }: { interaction: Interaction; client: Client; accountId: string },
+  findResource: FindResource,
+): Promise<string> {
+  const existing: Grant | undefined = interaction.grantId
+    ? await provider.Grant.find(interaction.grantId)
+    : undefined
+  const grant =
+    existing?.accountId === accountId && existing.clientId === client.clientId
+      ? existing
+      : new provider.Grant({ accountId, clientId: client.clientId })
+
+  const requested = requestedBy(interaction.params)
+  if (requested.scopes.length > 0) grant.addOIDCScope(requested.scopes.join(' '))
+  if (requested.claims.length > 0) grant.addOIDCClaims(requested.claims)
+  for (const identifier of requested.resource) {
+    const info = await findResource(identifier, client)
+    const scopes = requested.scopes.filter((scope) => info?.scopes.has(scope))
+    if (scopes.length > 0) grant.addResourceScope(identifier, scopes.join(' '))
+  }
+  return grant.save()
+}
+
+/** How oidc-provider names the person's answers to the client. */
+export const denied = { error: 'access_denied', error_description: 'the person refused' } as const

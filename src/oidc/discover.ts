@@ -1,0 +1,18 @@
+// Owns asking a provider for its own discovery document, by a request that no network carries.
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type Koa from 'koa'
+import compose from 'koa-compose'
+import type { Provider } from 'oidc-provider'
+
+/** What the provider answers at its discovery endpoint, under the origin that is pinned on the app. */
+export async function discover(app: Koa, provider: Provider): Promise<{ issuer: string }> {
+  const request = new IncomingMessage(new Socket())
+  request.method = 'GET'
+  request.url = '/.well-known/openid-configuration'
+  const ctx = app.createContext(request, new ServerResponse(request))
+  await (compose(provider.middleware) as Koa.Middleware)(ctx as Koa.Context, async () => undefined)
+  if (typeof ctx.body !== 'object' || ctx.body === null)
+    throw new Error('the provider has no discovery document')
+  return { ...ctx.body, issuer: provider.issuer }
+}

@@ -1,0 +1,70 @@
+// Owns the life of signing keys: made at first start, one active and one next of each algorithm.
+// How they rest is features/artifacts/signing-keys.ts, how they sign is signer.ts.
+import type { KeyObject } from 'node:crypto'
+import { createHash, generateKeyPair } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { SigningAlg, SigningKey, SigningKeyStore } from '../features/artifacts/signing-keys.ts'
+import type { Clock } from '../kernel/time.ts'
+
+const generate = promisify(generateKeyPair)
+type Pair = { publicKey: KeyObject; privateKey: KeyObject }
+
+const rsa = (): Promise<Pair> => generate('rsa', { modulusLength: 3072 })
+const pairs: Record<SigningAlg, () => Promise<Pair>> = {
+  RS256: rsa,
+  PS256: rsa,
+  ES256: () => generate('ec', { namedCurve: 'P-256' }),
+  EdDSA: () => generate('ed25519'),
+}
+
+/** Those every client may count on; an access token algorithm beyond them is added to it. */
+const alwaysPresent: readonly SigningAlg[] = ['RS256', 'ES256', 'EdDSA']
+
+/** JWK thumbprint (RFC 7638 §3): the required members in lexical order. */
+function thumbprint(jwk: Record<string, unknown>): string {
+  const members = { RSA: ['e', 'kty', 'n'], EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'] }[
+    String(jwk.kty)
+  ]
+  const canonical = JSON.stringify(Object.fromEntries((members ?? []).map((name) => [name, jwk[name]])))
+  return createHash('sha256').update(canonical).digest('base64url')
+}
+
+/** A fresh key pair with its thumbprint as `kid`. */
+export async function makeSigningKey(
+  alg: SigningAlg,
+  { state, now }: { state: 'next' | 'active'; now: Date },
+) {
+  const { publicKey, privateKey } = await pairs[alg]()
+  const publicJwk: Record<string, unknown> = { ...publicKey.export({ format: 'jwk' }) }
+  return {
+    kid: thumbprint(publicJwk),
+    alg,
+    state,
+    publicJwk,
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }),
+    publishedAt: now,
+  } satisfies SigningKey
+}
+
+export type KeysDeps = { store: SigningKeyStore; clock: Clock; accessTokenAlg: SigningAlg }
+
+/** The keys of this installation, those that are missing made first; several processes may start at once. */
+export async function loadSigningKeys({ store, clock, accessTokenAlg }: KeysDeps): Promise<SigningKey[]> {
+  const wanted = [...new Set<SigningAlg>([...alwaysPresent, accessTokenAlg])]
+  const present = await store.list()
+  const missing = wanted.filter((alg) => !present.some((key) => key.alg === alg && key.state === 'active'))
+  if (missing.length === 0) return present
+
+  const made = await Promise.all(
+    missing.flatMap((alg) =>
+      (['active', 'next'] as const).map((state) => makeSigningKey(alg, { state, now: clock.now() })),
+    ),
+  )
+  for (const key of made) await store.insert(key, clock.now())
+  return store.list()
+}
+
+/** The key set as published (RFC 7517): every key that signs, will sign, or has signed what still lives. */
+export function publicJwks(keys: readonly SigningKey[]): { keys: Record<string, unknown>[] } {
+  return { keys: keys.map(({ kid, alg, publicJwk }) => ({ ...publicJwk, kid, alg, use: 'sig' })) }
+}

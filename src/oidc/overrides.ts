@@ -1,0 +1,35 @@
+// Owns the three places where Foyer changes oidc-provider's prototypes; each is pinned by a test that fails when
+// an upgrade moves the seam. Everything else goes through documented configuration.
+import type { Provider } from 'oidc-provider'
+import type { Artifacts } from '../features/artifacts/service.ts'
+import { hashSecret, sameHash } from '../kernel/secrets.ts'
+
+/** What oidc-provider's models have besides what its types tell. */
+type GeneratesIds = { rotations?: number | undefined; generateTokenId?(): string }
+
+/** Client secrets rest as SHA-256; up to two are live during a rotation. */
+function compareHashedSecrets(provider: Provider): void {
+  provider.Client.prototype.compareClientSecret = function compareClientSecret(actual: string): boolean {
+    const hashes = this.secret_hashes
+    if (!Array.isArray(hashes)) return false
+    const presented = hashSecret(actual)
+    // Every live secret is compared, so that the time tells nothing of which one matched.
+    return hashes.map((hash) => sameHash(Buffer.from(String(hash), 'base64'), presented)).includes(true)
+  }
+}
+
+/** A rotated refresh token gets the successor derived from it, so that a retry meets the same child. */
+function deriveSuccessors(provider: Provider, artifacts: Pick<Artifacts, 'successor'>): void {
+  const prototype: GeneratesIds = provider.RefreshToken.prototype
+  const random = prototype.generateTokenId
+  if (!random) throw new Error('oidc-provider makes the ids of refresh tokens elsewhere now')
+  prototype.generateTokenId = function generateTokenId(): string {
+    const isRotation = this.rotations !== undefined && this.rotations > 0
+    return (isRotation ? artifacts.successor() : undefined) ?? random.call(this)
+  }
+}
+
+export function overridePrototypes(provider: Provider, artifacts: Pick<Artifacts, 'successor'>): void {
+  compareHashedSecrets(provider)
+  deriveSuccessors(provider, artifacts)
+}

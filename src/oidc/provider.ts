@@ -1,0 +1,136 @@
+// Assembles oidc-provider's configuration from the files of this folder. No decisions here.
+import type { Configuration } from 'oidc-provider'
+import { Provider } from 'oidc-provider'
+import { limits } from '../config/limits.ts'
+import type { Config } from '../config/schema.ts'
+import type { Artifacts } from '../features/artifacts/service.ts'
+import type { SigningKey } from '../features/artifacts/signing-keys.ts'
+import { acrValues } from '../features/authn/next-step.ts'
+import type { CookiePolicy } from '../web/cookies.ts'
+import { jtiOf } from './access-tokens.ts'
+import { createAdapter } from './adapter.ts'
+import { claimsOfScopes, type createClaims } from './claims.ts'
+import type { CookieKeys } from './cookies.ts'
+import { grantRefusal } from './grant-refusal.ts'
+import { protocolMethods } from './methods.ts'
+import { overridePrototypes } from './overrides.ts'
+import * as policy from './policy.ts'
+import type { Resources } from './resources.ts'
+import { logoutFeature, type Screens } from './screens.ts'
+import { externalKey } from './signer.ts'
+
+export type ProviderDeps = {
+  config: Config
+  artifacts: Artifacts
+  claims: ReturnType<typeof createClaims>
+  resources: Resources
+  screens: Screens
+  cookies: CookiePolicy
+  cookieKeys: CookieKeys
+  findClientMetadata: (clientId: string) => Promise<Record<string, unknown> | undefined>
+}
+
+export const extraClientMetadata = [
+  'first_party',
+  'require_pkce',
+  'default_resource',
+  'secret_hashes',
+  'allowed_cors_origins',
+]
+
+const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
+
+function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
+  const { resources } = deps
+  return {
+    devInteractions: { enabled: false },
+    dPoP: { enabled: false },
+    pushedAuthorizationRequests: { enabled: false },
+    claimsParameter: { enabled: true },
+    clientCredentials: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: policy.mayIntrospect },
+    revocation: { enabled: true, allowedPolicy: policy.mayRevoke },
+    rpInitiatedLogout: logoutFeature(deps.screens),
+    externalSigningSupport: { enabled: true, ack: 'experimental-01' },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: resources.getResourceServerInfo,
+      defaultResource: resources.defaultResource,
+      // A resource named at the authorization endpoint alone suffices.
+      useGrantedResource: async () => true,
+    },
+  }
+}
+
+function cookies({ cookies: names, cookieKeys }: ProviderDeps): NonNullable<Configuration['cookies']> {
+  const options = { httpOnly: true, sameSite: 'lax', secure: names.secure } as const
+  return {
+    names: {
+      session: names.name('foyer_session', 'host'),
+      interaction: names.name('foyer_interaction', 'path'),
+      resume: names.name('foyer_resume', 'path'),
+    },
+    long: options,
+    short: options,
+    keys: cookieKeys as never,
+  }
+}
+
+const routes = {
+  authorization: '/oauth2/authorize',
+  token: '/oauth2/token',
+  userinfo: '/oauth2/userinfo',
+  jwks: '/oauth2/jwks',
+  introspection: '/oauth2/introspect',
+  revocation: '/oauth2/revoke',
+  end_session: '/oauth2/logout',
+}
+
+export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]): Provider {
+  const { config, artifacts, claims, screens } = deps
+  // The active key of an algorithm stands first: that is the one oidc-provider signs with.
+  const inOrder = [...keys].sort(
+    (left, right) => Number(right.state === 'active') - Number(left.state === 'active'),
+  )
+
+  const provider = new Provider(config.issuer, {
+    adapter: createAdapter({ artifacts, findClient: deps.findClientMetadata }),
+    acrValues,
+    // OIDC Core §3.1.2.1 requires redirect_uri; one that is sent twice must not become the registered one.
+    allowOmittingSingleRegisteredRedirectUri: false,
+    claims: { ...claimsOfScopes, acr: null, amr: null, sid: null, auth_time: null, iss: null },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    clientBasedCORS: (_ctx, origin, client) => policy.mayCallFrom(client, origin),
+    clockTolerance: limits.clockToleranceSeconds,
+    cookies: cookies(deps),
+    enabledJWA: { idTokenSigningAlgValues: [...signingAlgs], userinfoSigningAlgValues: [...signingAlgs] },
+    extraClientMetadata: { properties: extraClientMetadata },
+    extraTokenClaims: claims.extraTokenClaims,
+    features: features(deps),
+    fetch: policy.refuseOutgoing,
+    findAccount: claims.findAccount,
+    formats: {
+      customizers: {
+        jwt: (_ctx, token, jwt) => {
+          jwt.payload.jti = jtiOf(claims.standingOf(token), String(jwt.payload.jti))
+        },
+      },
+    },
+    interactions: { policy: policy.prompts(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    issueRefreshToken: policy.issueRefreshToken,
+    jwks: { keys: inOrder.map(externalKey) },
+    loadExistingGrant: policy.loadExistingGrant,
+    pkce: { required: policy.pkceRequired },
+    renderError: screens.renderError,
+    responseTypes: ['code'],
+    revokeGrantPolicy: policy.revokeGrantPolicy,
+    rotateRefreshToken: true,
+    routes,
+    ttl: policy.lifetimes(config),
+  })
+  overridePrototypes(provider, artifacts)
+  provider.use(protocolMethods as never)
+  provider.use(grantRefusal as never)
+  screens.attach(provider)
+  return provider
+}

@@ -1,0 +1,160 @@
+// Owns the pages that oidc-provider asks for by itself: errors, the sign-out question, signed out.
+import type Koa from 'koa'
+import type { Client, Configuration, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
+import { errors } from 'oidc-provider'
+import type { Artifacts } from '../features/artifacts/service.ts'
+import type { ErrorView } from '../web/problem.ts'
+import type { Renderer } from '../web/render.ts'
+import type { AppOnPage, ErrorPage } from '../web/views.ts'
+import { createPostedAnswers } from './posted-answers.ts'
+import type { Restart } from './restart.ts'
+import { endSession, isProvenByHint, leave } from './sign-out.ts'
+
+export type ScreensDeps = {
+  renderer: Renderer
+  restart: Restart
+  artifacts: Pick<Artifacts, 'accountOf'>
+  findApp: (clientId: string) => Promise<AppOnPage | undefined>
+}
+
+const routesOfPrograms = new Set(['token', 'introspection', 'revocation', 'userinfo'])
+
+const isWebUri = (uri: string | undefined): uri is string => uri !== undefined && /^https?:/.test(uri)
+
+function backToOf(client: Client | undefined): ErrorPage['backTo'] {
+  const uri = client?.clientUri
+  return isWebUri(uri) ? { name: client?.clientName ?? client?.clientId ?? uri, uri } : undefined
+}
+
+function wordsOf(
+  status: number,
+  error: string,
+): Pick<ErrorPage, 'title' | 'explanation' | 'fault' | 'advice'> {
+  if (status >= 500) {
+    return {
+      title: 'This did not work',
+      explanation: 'Something on our side is not answering as it should.',
+      fault: 'us',
+      advice:
+        'Wait a moment and try again. If it goes on, tell whoever runs this service the reference below.',
+    }
+  }
+  if (error === 'access_denied') {
+    return {
+      title: 'You said no',
+      explanation: 'The app asked for access and did not get it.',
+      fault: 'you',
+      advice: 'If that was a mistake, go back to the app and sign in again.',
+    }
+  }
+  return {
+    title: 'The app sent a request we cannot answer',
+    explanation: 'Something about how the app sent you here is not right, so nothing was changed.',
+    fault: 'app',
+    advice:
+      'Go back to the app and try again. If it goes on, tell the people behind the app the reference below.',
+  }
+}
+
+function adviceFor(status: number): string {
+  if (status === 404) return 'Check the address, or go back to where you came from.'
+  if (status >= 500) return 'Wait a moment and try again.'
+  return 'Go back and try again.'
+}
+
+export function createScreens({ renderer, restart, artifacts, findApp }: ScreensDeps) {
+  async function renderError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
+    // RFC 6749 §5.2: JSON, whatever the program said it would like to read.
+    if (routesOfPrograms.has(ctx.oidc.route)) {
+      ctx.body = out
+      return
+    }
+    const uid = /^\/oauth2\/authorize\/([^/]+)$/.exec(ctx.path)?.[1]
+    // The interaction is over, or belongs to another browser: that has a way on.
+    if (error instanceof errors.SessionNotFound && uid) return restart.show(ctx, uid)
+    if (ctx.status >= 500) ctx.state.failure = error
+
+    const status = ctx.status
+    const backTo = backToOf(ctx.oidc.entities.Client)
+    renderer.page(
+      ctx,
+      'error',
+      {
+        status,
+        ...wordsOf(status, out.error),
+        error: out.error,
+        ...(out.error_description && { errorDescription: out.error_description }),
+        reference: ctx.state.requestId,
+        ...(backTo && { backTo }),
+      },
+      { status },
+    )
+  }
+
+  async function appsOf(ctx: KoaContextWithOIDC): Promise<AppOnPage[]> {
+    const clientIds = Object.keys(ctx.oidc.session?.authorizations ?? {})
+    const apps = await Promise.all(clientIds.map(findApp))
+    return apps.filter((app) => app !== undefined)
+  }
+
+  async function logoutSource(ctx: KoaContextWithOIDC): Promise<void> {
+    if (isProvenByHint(ctx)) {
+      await endSession(ctx)
+      return leave(ctx)
+    }
+    const { session } = ctx.oidc
+    const account = session?.accountId ? await artifacts.accountOf(session.accountId) : undefined
+    const apps = await appsOf(ctx)
+    const after = session?.state?.postLogoutRedirectUri
+    renderer.page(
+      ctx as Koa.Context,
+      'logout/question',
+      {
+        action: new URL(ctx.oidc.urlFor('end_session_confirm')).pathname,
+        xsrf: String(session?.state?.secret),
+        ...(apps.length > 0 && { apps }),
+        ...(account && { account: { email: account.email } }),
+      },
+      { formAction: typeof after === 'string' ? [new URL(after).origin] : [] },
+    )
+  }
+
+  async function postLogoutSuccessSource(ctx: KoaContextWithOIDC): Promise<void> {
+    const signIn = backToOf(ctx.oidc.entities.Client)
+    renderer.page(ctx as Koa.Context, 'logout/done', { ...(signIn && { signIn }) })
+  }
+
+  /** A resume that another tab had finished: the same way on as for one that expired. */
+  async function showFinished(ctx: Koa.Context): Promise<void> {
+    await restart.show(ctx, /^\/oauth2\/authorize\/([^/]+)$/.exec(ctx.path)?.[1] ?? '')
+  }
+
+  /** What went wrong outside the protocol, for a person. */
+  function renderProblem(ctx: Koa.Context, view: ErrorView): void {
+    const { status, title, detail, code, reference } = view
+    const fault = status >= 500 ? 'us' : 'you'
+    const page = {
+      status,
+      title,
+      explanation: detail,
+      fault,
+      advice: adviceFor(status),
+      error: code,
+      reference,
+    } as const
+    renderer.page(ctx, 'error', page, { status })
+  }
+
+  const { attach } = createPostedAnswers({ renderer })
+  return { renderError, logoutSource, postLogoutSuccessSource, showFinished, renderProblem, attach }
+}
+
+export type Screens = ReturnType<typeof createScreens>
+
+export function logoutFeature(screens: Screens): NonNullable<Configuration['features']>['rpInitiatedLogout'] {
+  return {
+    enabled: true,
+    logoutSource: screens.logoutSource,
+    postLogoutSuccessSource: screens.postLogoutSuccessSource,
+  }
+}

@@ -1,0 +1,109 @@
+// Runs the whole product inside the test process: real services on a real database, listening on loopback.
+// What needs a process of its own (signals, kill -9) uses process.ts.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { demoPeople, seedDemo } from '../../prisma/seed.ts'
+import { createApp, createPages } from '../../src/app.ts'
+import { limits } from '../../src/config/limits.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { ClientMetadata } from '../../src/features/clients/schema.ts'
+import { openServices, type Services } from '../../src/services.ts'
+import { freePort } from './ports.ts'
+import { createTestDatabase } from './postgres.ts'
+
+export type TestApp = {
+  issuer: string
+  /** Where it listens, whatever its issuer says. */
+  listening: string
+  services: Services
+  /** Statements sent to the database since the last call, by name; heartbeats and other clockwork are left out. */
+  statements(): string[]
+  /** Lets time pass for the product; needs FOYER_TEST_HOOKS. */
+  advance(seconds: number): Promise<void>
+  /** Registers a client with the secret `secret-of-ID`, or without one when it is public. */
+  addClient(id: string, metadata: Record<string, unknown>): Promise<void>
+  /** Facts of the audit log, oldest first. */
+  auditTypes(): Promise<string[]>
+  close(): Promise<void>
+}
+
+/** `:PORT` in a value becomes the port that was found free. */
+export type TestAppOptions = { env?: Record<string, string>; databaseUrl?: string }
+
+// What the product sends by itself, whatever it is asked.
+const clockwork = /^(timekeeper\.|sweep_|LISTEN|SELECT 1$)|graphile_worker/
+
+export const secretOf = (id: string): string => `secret-of-${id}`
+
+/** With what a test bench asks for: a clock that can be moved. */
+export const testHooks = { FOYER_TEST_HOOKS: '1' }
+
+/** One product on a fresh, seeded database, or on one that another product of the test made. */
+export async function startApp({ env = {}, databaseUrl }: TestAppOptions = {}): Promise<TestApp> {
+  const database = databaseUrl === undefined ? await createTestDatabase() : undefined
+  const port = await freePort()
+  const config = loadConfig(
+    {
+      PORT: String(port),
+      DATABASE_URL: databaseUrl ?? database?.url,
+      FOYER_PLAYGROUND_PORT: '0',
+      FOYER_KEY_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64'),
+      LOG_LEVEL: 'silent',
+      ...Object.fromEntries(
+        Object.entries(env).map(([name, value]) => [name, value.replace(':PORT', `:${port}`)]),
+      ),
+    },
+    process.cwd(),
+  )
+  const seen: string[] = []
+  const services = await openServices(config, { role: 'server', onStatement: (name) => seen.push(name) })
+  if (config.mode === 'development') {
+    await seedDemo({ ...services, issuer: config.issuer, playgroundOrigin: undefined })
+  }
+  const people = demoPeople.map(({ email, password, profile }) => ({
+    email,
+    password,
+    name: profile?.name ?? email,
+  }))
+  const app = await createApp({
+    config,
+    services,
+    pages: createPages(),
+    demoPeople: config.mode === 'development' ? people : [],
+    draining: () => false,
+  })
+  const server = createServer({ maxHeaderSize: limits.headerBytes }, app.callback)
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  if ((server.address() as AddressInfo).port !== port) throw new Error('the port was taken')
+
+  return {
+    issuer: config.issuer,
+    listening: `http://127.0.0.1:${port}`,
+    services,
+    statements: () => seen.splice(0).filter((name) => !clockwork.test(name)),
+    advance: async (seconds) => {
+      const headers = { 'content-type': 'application/json' }
+      const body = JSON.stringify({ advance_seconds: seconds })
+      const response = await fetch(`${config.issuer}/dev/clock`, { method: 'POST', headers, body })
+      if (!response.ok) throw new Error(`the clock did not move: ${await response.text()}`)
+      await response.arrayBuffer()
+    },
+    addClient: async (id, metadata) => {
+      const client = { id, secret: secretOf(id), metadata: ClientMetadata.parse(metadata) }
+      await services.clients.createKnown({ kind: 'system' }, client)
+    },
+    auditTypes: async () => {
+      const rows = await services.db.query<{ type: string }>({
+        text: 'SELECT type FROM audit_events ORDER BY at, id',
+        values: [],
+      })
+      return rows.map(({ type }) => type)
+    },
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await services.close()
+      await database?.drop()
+    },
+  }
+}
