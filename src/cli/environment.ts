@@ -1,0 +1,71 @@
+// Owns what a command finds in a real process. Modules are loaded when a command needs them, so that help and a
+// check of the configuration come at once.
+import { stderr, stdin, stdout } from 'node:process'
+import { text } from 'node:stream/consumers'
+import { describeEnvironment, readEnvironment } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import type { Connection } from '../platform/connection.ts'
+import { postForm } from './post-form.ts'
+import type { CliEnvironment, CliServices } from './services.ts'
+
+async function openServices(config: Config): Promise<CliServices> {
+  const { openServices: open } = await import('../services.ts')
+  const { accounts, tickets, teams, clients, signingKeys, db, close } = await open(quiet(config), {
+    role: 'guest',
+  })
+  const listKeys = async () =>
+    (await signingKeys.list()).map(({ kid, alg, state, publishedAt }) => ({ kid, alg, state, publishedAt }))
+  // Nobody waits in front of a browser here, so a statement may take its time.
+  return { accounts, tickets, teams, clients, listKeys, unhurried: db.unhurried, close }
+}
+
+/** Commands speak on stderr themselves; only what went wrong is logged there. */
+const quiet = (config: Config): Config => ({
+  ...config,
+  log: { ...config.log, level: config.log.level === 'info' ? 'warn' : config.log.level },
+})
+
+async function withDatabase<T>(
+  config: Config,
+  work: (connection: Connection, directory: string) => Promise<T>,
+): Promise<T> {
+  const { connectDatabase } = await import('../platform/database.ts')
+  const { migrationsDirectory } = await import('../platform/migrate.ts')
+  const { createLog } = await import('../platform/log.ts')
+  const database = await connectDatabase({ config, role: 'guest', log: createLog(quiet(config).log) })
+  try {
+    return await work(database.connection, migrationsDirectory())
+  } finally {
+    await database.close()
+  }
+}
+
+async function migrate(config: Config): Promise<string[]> {
+  const { migrateUp } = await import('../platform/migrate.ts')
+  return withDatabase(config, migrateUp)
+}
+
+async function migrateDown(config: Config): Promise<string | null> {
+  const { migrateDown: down } = await import('../platform/migrate.ts')
+  const reverted = await withDatabase(config, (connection, directory) => down(connection, directory))
+  return reverted[0] ?? null
+}
+
+async function serve(): Promise<void> {
+  const { runServer } = await import('../server.ts')
+  await runServer(readEnvironment())
+}
+
+/** The environment of this process. */
+export const createEnvironment = (): CliEnvironment => ({
+  readConfig: readEnvironment,
+  describeConfig: describeEnvironment,
+  openServices,
+  migrate,
+  migrateDown,
+  serve,
+  postForm,
+  readStdin: () => text(stdin),
+  writeOut: (words) => stdout.write(words),
+  writeError: (words) => stderr.write(words),
+})

@@ -1,0 +1,45 @@
+// Owns what the commands ask of the rest of Foyer. Who builds it is environment.ts; commands never open anything themselves.
+import type { SettingRow } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import type { Accounts } from '../features/accounts/service.ts'
+import type { Tickets } from '../features/accounts/tickets.ts'
+import type { Clients } from '../features/clients/service.ts'
+import type { Teams } from '../features/teams/service.ts'
+
+export type KeyRow = { kid: string; alg: string; state: string; publishedAt: Date | null }
+
+/** Open until closed: a database connection is behind it. */
+export type CliServices = {
+  accounts: Pick<
+    Accounts,
+    'create' | 'list' | 'get' | 'findByIdentifier' | 'setPassword' | 'disable' | 'enable'
+  >
+  tickets: Pick<Tickets, 'issueTicket'>
+  teams: Pick<Teams, 'create' | 'getBySlug' | 'addMember'>
+  clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>
+  listKeys: () => Promise<KeyRow[]>
+  /** Lets the statements inside take longer than a browser would wait. */
+  unhurried: <T>(work: () => Promise<T>) => Promise<T>
+  close: () => Promise<void>
+}
+
+export type CliEnvironment = {
+  /** Throws a ConfigError with everything that is wrong. */
+  readConfig: () => Config
+  describeConfig: () => SettingRow[]
+  /** Attaches to the database of this configuration, the embedded one included. */
+  openServices: (config: Config) => Promise<CliServices>
+  /** The names of the migrations applied. */
+  migrate: (config: Config) => Promise<string[]>
+  /** Reverts the newest migration and gives its name; null when there is none left. */
+  migrateDown: (config: Config) => Promise<string | null>
+  /** Runs until it is told to end. */
+  serve: () => Promise<void>
+  /** Posts a form to the issuer. */
+  postForm: (url: string, form: URLSearchParams, headers: Record<string, string>) => Promise<FormAnswer>
+  readStdin: () => Promise<string>
+  writeOut: (text: string) => void
+  writeError: (text: string) => void
+}
+
+export type FormAnswer = { status: number; body: string }
