@@ -1,0 +1,150 @@
+// Pins what Foyer changes in oidc-provider and what it counts on there: an upgrade that moves one of these seams
+// fails here, not at somebody's token endpoint.
+import { generateKeyPairSync } from 'node:crypto'
+import { Provider } from 'oidc-provider'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deriveSuccessor } from '../../src/features/artifacts/refresh.ts'
+import { inUnit, keyOf, newUnit } from '../../src/features/artifacts/unit-of-work.ts'
+import { hashSecret, randomToken } from '../../src/kernel/secrets.ts'
+import { overridePrototypes } from '../../src/oidc/overrides.ts'
+import { startApp, type TestApp } from '../support/app.ts'
+import { basic, createRp, demoWeb } from '../support/rp.ts'
+
+let app: TestApp
+
+beforeAll(async () => {
+  app = await startApp()
+})
+
+afterAll(() => app.close())
+
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+/** Nothing of the defaults that it warns of. */
+const newProvider = () =>
+  new Provider('http://localhost:1', {
+    adapter: class {
+      find = async () => undefined
+    } as never,
+    features: { devInteractions: { enabled: false } },
+    jwks: { keys: [privateKey.export({ format: 'jwk' }) as never] },
+  })
+
+type Generates = { generateTokenId?: unknown; compareClientSecret?: unknown }
+const own = (prototype: Generates, name: keyof Generates) => Object.hasOwn(prototype, name)
+
+describe('the seams in oidc-provider', () => {
+  it('are where they were', () => {
+    const provider = newProvider()
+    expect(own(provider.Client.prototype, 'compareClientSecret')).toBe(true)
+    expect(typeof (provider.RefreshToken.prototype as Generates).generateTokenId).toBe('function')
+  })
+
+  it('are changed for one provider only, so that a swap of keys changes nothing under way', () => {
+    const [changed, other] = [newProvider(), newProvider()]
+    const before = other.Client.prototype.compareClientSecret
+    overridePrototypes(changed, { successor: () => undefined })
+    expect(other.Client.prototype.compareClientSecret).toBe(before)
+    expect(changed.Client.prototype.compareClientSecret).not.toBe(before)
+  })
+})
+
+describe('client secrets', () => {
+  const ask = (secret: string) =>
+    fetch(`${app.issuer}/oauth2/token`, {
+      method: 'POST',
+      headers: { authorization: basic('demo-machine', secret) },
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    })
+
+  it('rest as hashes, and the hash is no secret', async () => {
+    expect((await ask('demo-machine-secret')).status).toBe(200)
+    const [row] = await app.services.db.prisma.clientSecret.findMany({ where: { clientId: 'demo-machine' } })
+    const hash = Buffer.from(row?.hash ?? [])
+    expect(hash).toEqual(Buffer.from(hashSecret('demo-machine-secret')))
+    for (const wrong of [
+      'demo-machine-secre',
+      'x',
+      ...(['hex', 'base64', 'base64url'] as const).map((as) => hash.toString(as)),
+    ]) {
+      expect((await ask(wrong)).status, wrong).toBe(401)
+    }
+  })
+
+  it('compare to false for a client that has none', () => {
+    const provider = newProvider()
+    overridePrototypes(provider, { successor: () => undefined })
+    const compare = provider.Client.prototype.compareClientSecret
+    expect(Reflect.apply(compare, { clientSecret: 'x' }, ['x'])).toBe(false)
+    expect(Reflect.apply(compare, { secret_hashes: [] }, [''])).toBe(false)
+    const two = ['old', 'new'].map((secret) => hashSecret(secret).toString('base64'))
+    expect(
+      ['old', 'new', 'older'].map((secret) => Reflect.apply(compare, { secret_hashes: two }, [secret])),
+    ).toEqual([true, true, false])
+  })
+})
+
+describe('refresh tokens', () => {
+  it('are succeeded by the one derived from family and parent', async () => {
+    const rp = createRp(app.issuer, demoWeb)
+    const { refresh_token: parent = '' } = await rp.tokens()
+    const { body } = await rp.refresh(parent)
+    const row = await app.services.db.prisma.refreshToken.findUniqueOrThrow({
+      where: { idHash: new Uint8Array(hashSecret(parent)) },
+    })
+    const key = app.services.sealer.derive('refresh-successor')
+    expect(body.refresh_token).toBe(deriveSuccessor(key, row.familyId, parent))
+    expect(Buffer.from(row.replacedBy ?? [])).toEqual(Buffer.from(hashSecret(body.refresh_token ?? '')))
+  })
+
+  it('of a new family are random', async () => {
+    const rp = createRp(app.issuer, demoWeb)
+    const { person, refresh_token: first } = await rp.tokens()
+    const { refresh_token: second } = await rp.tokens({ person })
+    expect(first).not.toBe(second)
+  })
+})
+
+describe('consuming', () => {
+  const code = (grantId: string) => ({
+    kind: 'AuthorizationCode',
+    grantId,
+    exp: Math.ceil(Date.now() / 1000) + 60,
+  })
+
+  it('is decided at the commit: of two units that read a code unspent one writes, the other ends the grant', async () => {
+    const { artifacts, db } = app.services
+    const [id, grantId] = [randomToken(), randomToken()]
+    await artifacts.run({}, async () => artifacts.save('AuthorizationCode', id, code(grantId)))
+
+    const units = [newUnit(), newUnit()]
+    for (const unit of units) {
+      await inUnit(unit, async () => {
+        expect(await artifacts.find('AuthorizationCode', id)).toMatchObject({ grantId })
+        artifacts.consume('AuthorizationCode', id)
+        artifacts.save('AccessToken', randomToken(), { ...code(grantId), kind: 'AccessToken' })
+      })
+    }
+    const outcomes = await Promise.all(
+      units.map((unit) => inUnit(unit, () => artifacts.commit(unit, { refused: false }))),
+    )
+    expect(outcomes.sort()).toEqual(['committed', 'reused'])
+    expect(await db.prisma.artifact.count({ where: { kind: 'AccessToken', grantId } })).toBe(1)
+    expect(await db.prisma.auditEvent.count({ where: { type: 'token.reuse_detected' } })).toBe(1)
+  })
+
+  it('is taken back when the handler refuses, and the code stays good', async () => {
+    const { artifacts } = app.services
+    const id = randomToken()
+    await artifacts.run({}, async () => artifacts.save('AuthorizationCode', id, code(randomToken())))
+    const unit = newUnit()
+    await inUnit(unit, async () => {
+      await artifacts.find('AuthorizationCode', id)
+      artifacts.consume('AuthorizationCode', id)
+      await artifacts.commit(unit, { refused: true })
+    })
+    const after = newUnit()
+    await inUnit(after, () => artifacts.find('AuthorizationCode', id))
+    expect(after.known.get(keyOf('AuthorizationCode', id))?.consumed).toBeUndefined()
+  })
+})
