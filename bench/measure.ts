@@ -1,0 +1,78 @@
+// Owns one cell of the table: a scenario against a server for a few seconds, and what that took.
+import { openConnection } from './client.ts'
+import { canCount, cpuOf } from './processes.ts'
+import type { Operation, Scenario } from './scenarios.ts'
+import type { Target } from './targets.ts'
+
+export type Cell = {
+  operations: number
+  perSecond: number
+  /** CPU of the server process with all its threads, for one operation. */
+  microseconds: number
+  databaseMicroseconds: number
+  statements: number
+  p50Ms: number
+  p99Ms: number
+}
+
+/** Long enough for the slowest of them to have run its code some thousand times, compiled that is. */
+const warmUpSeconds = 1.5
+
+export async function measure(scenario: Scenario, target: Target, seconds: number): Promise<Cell> {
+  await target.forget()
+  const connections = await Promise.all(
+    Array.from({ length: scenario.connections }, () => openConnection(target.port)),
+  )
+  try {
+    const operations: Operation[] = []
+    // One after the other: a crowd that signs in at once from one address would be throttled, and rightly.
+    for (const [worker, connection] of connections.entries())
+      operations.push(await scenario.prepare({ target, connection, worker }))
+    await repeat(operations, warmUpSeconds)
+
+    const before = await readings(target)
+    const { latencies, elapsedSeconds } = await repeat(operations, seconds)
+    const after = await readings(target)
+    const each = (choose: (reading: Readings) => number) =>
+      (choose(after) - choose(before)) / latencies.length
+    latencies.sort()
+    return {
+      operations: latencies.length,
+      perSecond: latencies.length / elapsedSeconds,
+      microseconds: each(({ cpu }) => cpu),
+      databaseMicroseconds: each(({ database }) => database),
+      // One reading of the metrics more or less does not show in thousands of operations.
+      statements: each(({ statements }) => statements),
+      p50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? Number.NaN,
+      p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
+    }
+  } finally {
+    for (const connection of connections) connection.close()
+  }
+}
+
+type Readings = { cpu: number; database: number; statements: number }
+
+async function readings(target: Target): Promise<Readings> {
+  const statements = await target.statements()
+  if (!canCount()) return { cpu: Number.NaN, database: Number.NaN, statements }
+  return { cpu: cpuOf(target.pid), database: target.databaseCpu(), statements }
+}
+
+/** Every operation again and again until the time is over; an operation that fails ends the run. */
+async function repeat(operations: Operation[], seconds: number) {
+  const latencies: number[] = []
+  const startedAt = performance.now()
+  const endsAt = startedAt + seconds * 1000
+  await Promise.all(
+    operations.map(async (operation) => {
+      for (let now = performance.now(); now < endsAt; ) {
+        await operation()
+        const done = performance.now()
+        latencies.push(done - now)
+        now = done
+      }
+    }),
+  )
+  return { latencies: Float64Array.from(latencies), elapsedSeconds: (performance.now() - startedAt) / 1000 }
+}
