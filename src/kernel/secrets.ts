@@ -1,5 +1,5 @@
 // Owns chance: every random value of Foyer is born here, and secrets rest as the hashes made here.
-import { hash, randomBytes, randomInt, randomUUID, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 
 export type SecretHash = Buffer & { readonly __brand: 'SecretHash' }
 
@@ -27,9 +27,6 @@ export function issueSecret(prefix: string): { secret: string; hash: SecretHash 
   const secret = `${prefix}_${randomToken()}`
   return { secret, hash: hashSecret(secret) }
 }
-
-/** Six decimal digits, each code equally likely. */
-export const sixDigitCode = (): string => randomInt(0, 1_000_000).toString().padStart(6, '0')
 
 /**
  * UUIDv7 (RFC 9562 §5.7): ids that sort by the time they were made. They name things and open nothing.

@@ -1,5 +1,4 @@
 // Owns the end of a unit of work: one statement, and what happens when another request was first.
-import { hashSecret } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { Write } from '../../platform/compose.ts'
 import { compose } from '../../platform/compose.ts'
@@ -103,9 +102,4 @@ export function createCommit({ db, clock, lastOutage, reuseFact }: CommitDeps) {
   }
 
   return { commit }
-}
-
-/** Whether the successor in this response is the one that was handed out before. */
-export function isSameSuccessor(presented: Presented, refreshToken: string): boolean {
-  return presented.childHash?.equals(hashSecret(refreshToken)) ?? false
 }
