@@ -12,6 +12,18 @@ export const rates = {
   /** Failures from one /32 or /64. */
   'login.address': { burst: 30, periodMs: minutes(15) },
   'setup.address': { burst: 10, periodMs: minutes(15) },
+  /** Mails to one address, over all purposes: five in an hour, ten in a day, then the answer stays and no mail goes. */
+  'mail.hour': { burst: 5, periodMs: hours(1) },
+  'mail.day': { burst: 10, periodMs: hours(24) },
+  /** Recovery links without a code, once the budget above is spent: guessing them is hopeless, so nobody can take recovery away. */
+  'mail.recovery': { burst: 3, periodMs: hours(1) },
+  /** Requests for mail from one /32 or /64. */
+  'mail.address': { burst: 30, periodMs: minutes(15) },
+  /** Codes compared for one address, over all purposes and flows: at most 60 in any day, so guessing has 6 in 100,000. */
+  'code.email': { burst: 30, periodMs: hours(24) },
+  /** Codes compared for one /32 or /64. */
+  'code.address': { burst: 30, periodMs: minutes(15) },
+  'register.address': { burst: 30, periodMs: minutes(15) },
 } as const satisfies Record<string, Rate>
 
 export type RateName = keyof typeof rates
@@ -38,5 +50,20 @@ export const limits = {
   deviceCookieMs: days(180),
   deviceCookieAccounts: 5,
   passwordMaxLength: 256,
+  /** A mailed code or link that signs in or changes an address. */
+  challengeMs: minutes(10),
+  /** A code that confirms a registration: its guesses are bounded by the cool-down, not by its life. */
+  confirmationMs: hours(24),
+  recoveryLinkMs: minutes(15),
+  /** Between a right recovery code and the new password. */
+  recoveryTicketMs: minutes(5),
+  recoveryLinksAlive: 3,
+  codeAttempts: 5,
+  /** min(base · 2^retries, cap), from the second failure on. */
+  confirmationCooldown: { baseMs: seconds(30), capMs: hours(1) },
+  /** Waits before the second, third, … mail of one challenge. */
+  resendWaitsMs: [seconds(30), seconds(60), seconds(120), seconds(300)],
+  deletionGraceMs: days(30),
+  deviceNoticeEveryMs: hours(1),
   drainMs: seconds(8),
 } as const

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
-import { isProduction, type Problem, rules } from './rules.ts'
+import { isProduction, type Problem, registrationOf, rules } from './rules.ts'
 import { type Config, type Setting, type SettingName, type Settings, settings } from './schema.ts'
 
 /** Everything that keeps Foyer from starting, one line each; never holds a secret's value. */
@@ -60,6 +60,8 @@ export function describeConfig(env: NodeJS.ProcessEnv, cwd: string): SettingRow[
     FOYER_MAIL_FROM: config.mailFrom,
     FOYER_PASSWORD_MIN_LENGTH: config.passwordMinLength,
     FOYER_PLAYGROUND_PORT: config.playgroundPort,
+    FOYER_REGISTRATION: config.registration,
+    FOYER_FIRST_PARTY: config.firstParty.enabled ? 'on' : 'off',
   }
   return names.map((name) => {
     const setting: Setting = settings[name]
@@ -173,6 +175,14 @@ function derive(values: Settings, cwd: string): Config {
     accessTokenAlg: values.FOYER_ACCESS_TOKEN_ALG,
     loginLayout: values.FOYER_LOGIN_LAYOUT,
     passwordMinLength: values.FOYER_PASSWORD_MIN_LENGTH ?? (production ? 15 : 8),
+    passwordBlocklist: values.FOYER_PASSWORD_BLOCKLIST,
+    passwordBreachUrl: values.FOYER_PASSWORD_BREACH_URL,
+    registration: registrationOf(values),
+    locale: values.FOYER_LOCALE,
+    firstParty: {
+      enabled: values.FOYER_FIRST_PARTY ?? !production,
+      linkUrl: values.FOYER_FIRST_PARTY_LINK_URL,
+    },
     worker: values.FOYER_WORKER,
     log: { level: values.LOG_LEVEL, color: values.NO_COLOR === undefined },
   }

@@ -9,6 +9,9 @@ export type Problem = { name: string; text: string }
 export type Rule = { uses: SettingName[]; check: (values: Settings) => Problem[] }
 
 export const isProduction = (values: Settings): boolean => values.NODE_ENV === 'production'
+/** Production asks for a proof of the address; a demo on loopback lets people in at once. */
+export const registrationOf = (values: Settings): 'open' | 'verified' | 'closed' =>
+  values.FOYER_REGISTRATION ?? (isProduction(values) ? 'verified' : 'open')
 const hostOf = (issuer: string): string => new URL(issuer).hostname
 const problemIf = (holds: boolean, name: SettingName, text: string): Problem[] =>
   holds ? [{ name, text }] : []
@@ -54,6 +57,15 @@ export const rules: Rule[] = [
           !isLoopbackHost(values.HOST),
         'HOST',
         'is not loopback, and development mode has a demo whose passwords everybody knows: set NODE_ENV=production',
+      ),
+  },
+  {
+    uses: ['NODE_ENV', 'FOYER_REGISTRATION', 'SMTP_URL'],
+    check: (values) =>
+      problemIf(
+        isProduction(values) && registrationOf(values) === 'verified' && !values.SMTP_URL,
+        'FOYER_REGISTRATION',
+        'is verified, which needs SMTP_URL to send codes with: set SMTP_URL, or FOYER_REGISTRATION=closed',
       ),
   },
   {

@@ -147,6 +147,38 @@ export const settings = {
     doc: 'Shortest password that is accepted.',
     fallback: '15 in production, 8 in development',
   },
+  FOYER_PASSWORD_BLOCKLIST: {
+    schema: flag.default(true),
+    doc: 'Refuses the passwords that attackers try first.',
+    fallback: 'on',
+  },
+  FOYER_PASSWORD_BREACH_URL: {
+    schema: connection('https:').optional(),
+    doc: 'A range service that knows leaked passwords by the first five digits of their SHA-1; the rest never leaves.',
+    fallback: 'none: passwords are compared with the bundled list alone',
+  },
+  FOYER_REGISTRATION: {
+    schema: oneOf('open', 'verified', 'closed').optional(),
+    doc: 'Whether people sign up by themselves: at once, after a code by mail, or not at all.',
+    fallback: 'verified in production, open in development',
+  },
+  FOYER_LOCALE: {
+    schema: oneOf('en', 'ru', 'de', 'fr', 'es', 'pt-BR', 'it', 'pl', 'uk', 'ja', 'zh-Hans', 'ar').default(
+      'en',
+    ),
+    doc: 'Language of pages and mails when nothing tells a better one.',
+    fallback: 'en',
+  },
+  FOYER_FIRST_PARTY: {
+    schema: flag.optional(),
+    doc: "Opens the JSON door at /auth, for an owner's own app with a sign-in form of its own.",
+    fallback: 'on in development, off in production',
+  },
+  FOYER_FIRST_PARTY_LINK_URL: {
+    schema: connection('https:', 'http:').optional(),
+    doc: 'Where links in mails of the JSON door lead, with ?token= added.',
+    fallback: "a page of Foyer's own that shows the code to type",
+  },
   FOYER_PLAYGROUND_PORT: {
     schema: integer(0, 65_535).default(3001),
     doc: 'Port of the playground, a demo app to sign in to; 0 leaves it out. Development only.',
@@ -217,6 +249,13 @@ export type Config = {
   accessTokenAlg: 'ES256' | 'RS256' | 'EdDSA' | 'PS256'
   loginLayout: 'identifier-first' | 'single'
   passwordMinLength: number
+  passwordBlocklist: boolean
+  /** Absent: no leaked passwords are looked up. */
+  passwordBreachUrl: string | undefined
+  registration: 'open' | 'verified' | 'closed'
+  /** Language when nothing tells a better one. */
+  locale: Settings['FOYER_LOCALE']
+  firstParty: { enabled: boolean; linkUrl: string | undefined }
   worker: 'inside' | 'none'
   log: { level: Settings['LOG_LEVEL']; color: boolean }
 }

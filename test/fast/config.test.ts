@@ -25,7 +25,11 @@ function problemsOf(env: Record<string, string>): string[] {
 }
 
 const key = Buffer.alloc(32, 7).toString('base64')
-const production = { NODE_ENV: 'production', FOYER_ISSUER: 'https://id.example.com' }
+const production = {
+  NODE_ENV: 'production',
+  FOYER_ISSUER: 'https://id.example.com',
+  SMTP_URL: 'smtp://mail.example.com',
+}
 
 describe('the configuration', () => {
   it('needs nothing in development and stays on loopback', () => {
@@ -139,6 +143,11 @@ describe('an error', () => {
     ['an issuer with a query', { FOYER_ISSUER: 'http://localhost:3000/?' }, 'no path, query or user'],
     ['an issuer of another scheme', { FOYER_ISSUER: 'ftp://localhost' }, 'http or https'],
     ['production without an issuer', { NODE_ENV: 'production' }, 'FOYER_ISSUER is required in production'],
+    [
+      'sign-up by a mailed code without mail',
+      { ...production, SMTP_URL: '' },
+      'FOYER_REGISTRATION is verified, which needs SMTP_URL',
+    ],
     ['http outside loopback', { ...production, FOYER_ISSUER: 'http://id.example.com' }, 'use https'],
     ['development outside loopback', { FOYER_ISSUER: 'https://id.example.com' }, 'set NODE_ENV=production'],
     ['development on every address', { HOST: '0.0.0.0' }, 'HOST is not loopback'],

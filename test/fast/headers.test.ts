@@ -5,7 +5,7 @@ import { sameOriginPosts } from '../../src/web/csrf.ts'
 import { allowCrossOrigin, originOf, pageHeaders } from '../../src/web/headers.ts'
 import { startEdge } from '../support/edge.ts'
 
-const https = { NODE_ENV: 'production', FOYER_ISSUER: 'https://id.example.com' }
+const https = { NODE_ENV: 'production', FOYER_REGISTRATION: 'closed', FOYER_ISSUER: 'https://id.example.com' }
 
 async function headersOf(path: string, env: Record<string, string> = {}) {
   const edge = await startEdge({

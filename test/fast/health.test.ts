@@ -91,7 +91,11 @@ describe('readiness', () => {
 
 describe('metrics', () => {
   const token = 'metrics-token-123456'
-  const production = { NODE_ENV: 'production', FOYER_ISSUER: 'http://localhost:3000' }
+  const production = {
+    NODE_ENV: 'production',
+    FOYER_REGISTRATION: 'closed',
+    FOYER_ISSUER: 'http://localhost:3000',
+  }
 
   it('are open in development', async () => {
     const answer = await asking({}, (edge) => edge.ask('/metrics'))

@@ -3,10 +3,10 @@
 import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createPages } from '../../src/app.ts'
 import { createPlayground } from '../../src/dev/playground.ts'
 import { createClock } from '../../src/kernel/time.ts'
 import { createLog } from '../../src/platform/log.ts'
+import { createPages } from '../../src/protocol.ts'
 import { type StandIn, startStandInIssuer } from '../support/stand-in-issuer.ts'
 
 const listening = (server: Server) =>

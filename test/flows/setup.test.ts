@@ -10,6 +10,7 @@ import { createRp } from '../support/rp.ts'
 
 const production = {
   NODE_ENV: 'production',
+  FOYER_REGISTRATION: 'closed',
   FOYER_ISSUER: 'http://localhost:PORT',
   FOYER_TRUSTED_PROXY_HOPS: '1',
 }
@@ -166,7 +167,12 @@ describe('a first start in production', () => {
     const options = {
       databaseUrl: database.url,
       port,
-      env: { NODE_ENV: 'production', FOYER_ISSUER: `http://localhost:${port}`, LOG_LEVEL: 'info' },
+      env: {
+        NODE_ENV: 'production',
+        FOYER_REGISTRATION: 'closed',
+        FOYER_ISSUER: `http://localhost:${port}`,
+        LOG_LEVEL: 'info',
+      },
     }
     const tokenIn = (words: string) => /\/setup with (foyer_link_[\w-]{43})/.exec(words)?.[1]
     const product = await startProduct(options)
@@ -196,7 +202,12 @@ describe('behind a proxy that speaks https', () => {
   let there: TestApp
   beforeAll(async () => {
     there = await startApp({
-      env: { NODE_ENV: 'production', FOYER_ISSUER: issuer, FOYER_TRUSTED_PROXY_HOPS: '1' },
+      env: {
+        NODE_ENV: 'production',
+        FOYER_REGISTRATION: 'closed',
+        FOYER_ISSUER: issuer,
+        FOYER_TRUSTED_PROXY_HOPS: '1',
+      },
     })
     await there.addClient('app', {
       grant_types: ['authorization_code'],

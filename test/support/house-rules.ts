@@ -98,7 +98,7 @@ export const goesInACircle: Check = (files) => {
 
 const ranks = [
   ['audit', 'outbox', 'artifacts'],
-  ['webhooks', 'clients', 'sessions'],
+  ['webhooks', 'clients', 'sessions', 'challenges'],
   ['accounts'],
   ['passwordless', 'mfa', 'federation', 'teams'],
   ['authn'],

@@ -50,7 +50,7 @@ export const Profile = z.strictObject({
 })
 export type Profile = z.output<typeof Profile>
 
-export type AccountStatus = 'active' | 'disabled'
+export type AccountStatus = 'active' | 'disabled' | 'deleted'
 
 export type Account = {
   id: string
@@ -62,10 +62,15 @@ export type Account = {
   profile: Profile
   roles: string[]
   status: AccountStatus
+  /** Made for a program: nobody signs in to it. */
+  system: boolean
+  /** The language this person chose (BCP 47). */
+  locale: string | null
   securityEpoch: number
   createdAt: Date
   updatedAt: Date
   lastSeenAt: Date | null
+  deletedAt: Date | null
 }
 
 /** What makes an account; email, user name, roles and password have rules of their own in the service. */

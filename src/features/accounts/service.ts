@@ -164,6 +164,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
 const statusEvents = {
   active: 'account.enabled',
   disabled: 'account.disabled',
+  deleted: 'account.deleted',
 } as const satisfies Record<AccountStatus, EventType>
 
 /** What somebody typed to say who they are: an address, a user name, or neither. */

@@ -159,13 +159,16 @@ const presented = async (row: Promise<AccountModel | null>): Promise<Account | n
 }
 
 /** Without the hash: what is handed around cannot leak it. */
-function present({ passwordHash, profile, status, ...row }: AccountModel): Account {
+function present({ passwordHash, profile, status, deviceNoticeAt: _, ...row }: AccountModel): Account {
   return {
     ...row,
     hasPassword: passwordHash !== null,
     profile: profile as Profile,
-    status: status === 'active' ? 'active' : 'disabled',
+    status: statusOf(status),
   }
 }
+
+const statusOf = (text: string): AccountStatus =>
+  text === 'active' || text === 'deleted' ? text : 'disabled'
 
 const purposeOf = (text: string): TicketPurpose => (text === 'claim' ? 'claim' : 'set_password')

@@ -18,6 +18,9 @@ const sweeps = {
   grants: 'expires_at < $1::timestamptz',
   rate_limits: 'expires_at < $1::timestamptz',
   account_tickets: 'expires_at < $1::timestamptz',
+  recovery_links: 'expires_at < $1::timestamptz',
+  email_challenges: 'expires_at < $1::timestamptz',
+  email_confirmations: 'expires_at < $1::timestamptz',
 } as const
 
 /** Deletes expired rows, so that the tables stay as large as what is alive. Gives how many went. */

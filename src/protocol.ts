@@ -1,0 +1,93 @@
+// The composition root of the protocol: the provider that is in force, and what stands around it. No logic here.
+import type Koa from 'koa'
+import type { Config } from './config/schema.ts'
+import { isFromSources, projectFolder } from './kernel/places.ts'
+import { createClaims } from './oidc/claims.ts'
+import { appOf, metadataOf } from './oidc/client-metadata.ts'
+import type { CookieKeys } from './oidc/cookies.ts'
+import { discover } from './oidc/discover.ts'
+import { listen } from './oidc/events.ts'
+import { loadSigningKeys } from './oidc/keys.ts'
+import { createLive } from './oidc/live.ts'
+import { createMetadataServer } from './oidc/metadata.ts'
+import { createProvider } from './oidc/provider.ts'
+import { createResources } from './oidc/resources.ts'
+import { createRestart } from './oidc/restart.ts'
+import { createScreens } from './oidc/screens.ts'
+import { loadTemplates } from './platform/templates.ts'
+import type { Services } from './services.ts'
+import { createAssets } from './web/assets.ts'
+import { browserCookies } from './web/browser.ts'
+import { cookiePolicy } from './web/cookies.ts'
+import { createRenderer } from './web/render.ts'
+import type { DemoPerson } from './web/views.ts'
+
+export type AppOptions = {
+  config: Config
+  services: Services
+  pages: SharedPages
+  /** Development only: offered as buttons, and not throttled under test hooks. */
+  demoPeople: DemoPerson[]
+  draining: () => boolean
+}
+
+/** Templates and assets, compiled once; the playground shares them. */
+export function createPages() {
+  const reload = isFromSources()
+  const assets = createAssets(projectFolder('public'), { reload })
+  const templates = loadTemplates(projectFolder('views'), { reload })
+  return { assets, templates, renderer: createRenderer({ templates, assets }) }
+}
+
+export type SharedPages = ReturnType<typeof createPages>
+
+/** What the protocol needs besides the provider itself. */
+export function createProtocol({ config, services, pages }: AppOptions) {
+  const { artifacts, clientCache } = services
+  const cookies = cookiePolicy(config)
+  const browser = browserCookies({ cookies })
+  const findApp = async (id: string) => appOf(await clientCache.find(id))
+  const { renderer } = pages
+  const restart = createRestart({
+    issuer: config.issuer,
+    artifacts,
+    renderer,
+    findClient: findApp,
+    browserHash: browser.hash,
+  })
+  return {
+    cookies,
+    browser,
+    restart,
+    screens: createScreens({ renderer, restart, artifacts, findApp }),
+    claims: createClaims({ artifacts }),
+    resources: createResources({
+      accessTokenAlg: config.accessTokenAlg,
+      findClient: clientCache.find,
+      findApi: clientCache.findApi,
+    }),
+  }
+}
+
+export type Protocol = ReturnType<typeof createProtocol>
+
+export async function createLiveProvider(
+  app: Koa,
+  { config, services }: AppOptions,
+  { cookieKeys, ...protocol }: Protocol & { cookieKeys: CookieKeys },
+) {
+  const { artifacts, audit, clientCache, clock, signingKeys, telemetry } = services
+  const metadata = createMetadataServer({ clock, observe: telemetry.observeRequest })
+  const findClientMetadata = async (id: string) => metadataOf(await clientCache.find(id), clock)
+  const live = await createLive({
+    issuer: config.issuer,
+    loadKeys: () => loadSigningKeys({ store: signingKeys, clock, accessTokenAlg: config.accessTokenAlg }),
+    build: (keys) => createProvider({ config, artifacts, cookieKeys, findClientMetadata, ...protocol }, keys),
+    listen: (provider) => listen(provider, { audit, countTokens: telemetry.countToken }),
+    publish: metadata.publish,
+    discover: (provider) => discover(app, provider),
+  })
+  return { live, metadata }
+}
+
+export type LiveProvider = Awaited<ReturnType<typeof createLiveProvider>>['live']
