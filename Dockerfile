@@ -28,6 +28,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/prisma/migrations ./prisma/migrations
 COPY --from=build /app/public ./public
+COPY --from=build /app/locales ./locales
 COPY --from=build /app/views ./views
 COPY --from=build /app/dist ./dist
 ENV NODE_ENV=production FOYER_DATA_DIR=/data NO_COLOR=1

@@ -69,6 +69,7 @@ if (!isFresh('src/generated/.stamp', clientSources)) {
 if (!flags.has('--client-only')) {
   const sources = fingerprint(
     'src',
+    'locales/en',
     'prisma/seed.ts',
     'prisma/schema.prisma',
     'tsconfig.json',

@@ -17,13 +17,14 @@ export const rates = {
   'mail.day': { burst: 10, periodMs: hours(24) },
   /** Recovery links without a code, once the budget above is spent: guessing them is hopeless, so nobody can take recovery away. */
   'mail.recovery': { burst: 3, periodMs: hours(1) },
-  /** Requests for mail from one /32 or /64. */
-  'mail.address': { burst: 30, periodMs: minutes(15) },
-  /** Codes compared for one address, over all purposes and flows: at most 60 in any day, so guessing has 6 in 100,000. */
-  'code.email': { burst: 30, periodMs: hours(24) },
+  /** Requests for mail from one /32 or /64: a whole classroom may stand behind one address. */
+  'mail.address': { burst: 100, periodMs: minutes(15) },
+  /** Codes compared for one address, over all purposes and flows: at most 30 in any day, see docs/adr/0014. */
+  'code.email': { burst: 15, periodMs: hours(24) },
   /** Codes compared for one /32 or /64. */
   'code.address': { burst: 30, periodMs: minutes(15) },
-  'register.address': { burst: 30, periodMs: minutes(15) },
+  /** Sign-ups from one /32 or /64; each costs a password hash, whose queue is bounded besides. */
+  'register.address': { burst: 200, periodMs: minutes(15) },
 } as const satisfies Record<string, Rate>
 
 export type RateName = keyof typeof rates
@@ -65,5 +66,7 @@ export const limits = {
   resendWaitsMs: [seconds(30), seconds(60), seconds(120), seconds(300)],
   deletionGraceMs: days(30),
   deviceNoticeEveryMs: hours(1),
+  /** How long a mail server may be away before a notice is old news. */
+  noticeMs: days(2),
   drainMs: seconds(8),
 } as const

@@ -1,6 +1,7 @@
 // Owns every setting: its name, type, default and one line of documentation.
 // .env.example and docs/config.md are generated from this table; config/load.ts reads the environment by it.
 import { z } from 'zod'
+import { languages } from './languages.ts'
 
 const flag = z
   .enum(['on', 'off', '1', '0', 'true', 'false'], { error: 'must be on or off' })
@@ -163,9 +164,7 @@ export const settings = {
     fallback: 'verified in production, open in development',
   },
   FOYER_LOCALE: {
-    schema: oneOf('en', 'ru', 'de', 'fr', 'es', 'pt-BR', 'it', 'pl', 'uk', 'ja', 'zh-Hans', 'ar').default(
-      'en',
-    ),
+    schema: oneOf(...languages).default('en'),
     doc: 'Language of pages and mails when nothing tells a better one.',
     fallback: 'en',
   },

@@ -18,6 +18,8 @@ export type Write = {
   /** Written although the handler refused the request: revocations and sessions, never new tokens. */
   survivesRefusal: boolean
   sql(bind: Bind): string
+  /** Only where it is no guard: evaluated for each row that it writes, such as the call that leaves a job. */
+  also?(bind: Bind): string
 }
 
 const names = new Map<string, string>()
@@ -49,7 +51,8 @@ export function compose(writes: readonly Write[]): Statement {
   const hits = guards.map((_, index) => `(SELECT count(*) FROM g${index}) = 1`)
   parts.push(`gate AS (SELECT ${hits.join(' AND ') || 'true'} AS ok)`)
   rest.forEach((write, index) => {
-    parts.push(`w${index} AS (${write.sql(bind)} AND (SELECT ok FROM gate))`)
+    const also = write.also ? ` RETURNING ${write.also(bind)}` : ''
+    parts.push(`w${index} AS (${write.sql(bind)} AND (SELECT ok FROM gate)${also})`)
   })
 
   return {

@@ -1,6 +1,7 @@
 // Owns the arithmetic of limits and the buckets in PostgreSQL that it runs on.
 // The named limits are config/limits.ts. The sign-in has its own statement, features/authn/store.ts, on the same rows.
 import { type Rate, type RateName, rates } from '../config/limits.ts'
+import { reportLimit } from './limit-reports.ts'
 import type { Db } from './postgres.ts'
 
 /** How long a bucket waits between one attempt and the next once its burst is spent. */
@@ -19,6 +20,19 @@ export function gcra(tat: number, now: number, { rate, cost = 1 }: { rate: Rate;
   const tooFarMs = next - now - reachMs(rate)
   if (tooFarMs > 0) return { allowed: false, tat, retryAfterMs: tooFarMs }
   return { allowed: true, tat: next, retryAfterMs: 0 }
+}
+
+/** How a bucket stands after an attempt; `tat` is what it was before. */
+export function standingAfter(
+  rate: Rate,
+  { tat, now, taken }: { tat: Date | null; now: Date; taken: boolean },
+): { remaining: number; resetSeconds: number } {
+  const before = tat?.getTime() ?? 0
+  const ahead = Math.max(0, (taken ? gcra(before, now.getTime(), { rate }).tat : before) - now.getTime())
+  return {
+    remaining: taken ? Math.floor((reachMs(rate) - ahead) / gapMs(rate)) : 0,
+    resetSeconds: Math.ceil(ahead / 1000),
+  }
 }
 
 export type LimitKey = { name: RateName; key: string }
@@ -40,6 +54,10 @@ export function createLimiter({ db }: { db: Pick<Db, 'query'> }) {
       text: takeSql,
       values: [keys.map(limitRow), keys.map(({ name }) => gapMs(rates[name])), keys.map(reachOf), now],
     })
+    for (const { name, key } of keys) {
+      const row = rows.find((one) => one.key === limitRow({ name, key }))
+      if (row) reportLimit({ name, ...standingAfter(rates[name], { ...row, now }) })
+    }
     const refused = rows.filter((row) => !row.taken).map((row) => row.key)
     const refusedKeys = keys.filter((key) => refused.includes(limitRow(key)))
     const waits = rows.filter((row) => !row.taken).map((row) => waitMs(row, keys, now))

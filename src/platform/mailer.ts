@@ -3,30 +3,36 @@
 import { createTransport } from 'nodemailer'
 import { isLoopbackHost } from '../config/hosts.ts'
 import { type Config, parseMailbox } from '../config/schema.ts'
-import { unavailable } from '../kernel/errors.ts'
-import { newId } from '../kernel/secrets.ts'
+import { AppError, unavailable } from '../kernel/errors.ts'
 import { type Clock, seconds } from '../kernel/time.ts'
 import type { Log } from './log.ts'
 
 export type OutgoingMail = {
+  /** The same for every try of one mail: mailboxes drop a second copy by the Message-ID that is made of it. */
+  id: string
   /** One plain address. */
   to: string
   subject: string
   text: string
   html: string
-  /** The same for every try of one mail, so that mailboxes can drop a second copy. */
-  messageId?: string
+  /** A tag (BCP 47). */
+  language: string
 }
 
 export type Mail = { id: string; to: string; subject: string; text: string; html: string; at: Date }
 
 export type Inbox = {
+  /** A copy of a mail that was tried before takes its place. */
   add(mail: Mail): void
   /** Newest first. */
   list(): Mail[]
 }
 
-export type Mailer = { send(mail: OutgoingMail): Promise<void>; close(): void }
+export type Mailer = {
+  /** Gives up when the signal says so. */
+  send(mail: OutgoingMail, options?: { signal?: AbortSignal }): Promise<void>
+  close(): void
+}
 
 export type MailerDeps = {
   config: Pick<Config, 'smtpUrl' | 'mailFrom'>
@@ -36,22 +42,32 @@ export type MailerDeps = {
   capture?: Inbox
 }
 
+/** The code of the refusal that no further try will change. */
+export const mailRefused = 'mail_refused'
+
+/** Longer than an honest mail server takes; one that drips its answers would hold a job for ever. */
+const longestSendMs = seconds(30)
+
+const never = new AbortController().signal
+
 export function createMailer({ config, log, clock, capture }: MailerDeps): Mailer {
   const from = senderOf(config.mailFrom)
   const transport = config.smtpUrl === undefined ? undefined : createTransport(smtpOptions(config.smtpUrl))
 
-  async function send({ to, subject, text, html, messageId }: OutgoingMail): Promise<void> {
+  async function send(
+    { id, to, subject, text, html, language }: OutgoingMail,
+    { signal = never }: { signal?: AbortSignal } = {},
+  ): Promise<void> {
     const address = parseMailbox(to)?.address
     if (address !== to) throw new TypeError('a mail needs one plain address to go to')
     const at = clock.now()
-    const id = newId(at)
     capture?.add({ id, to, subject, text, html, at })
     if (!transport) {
       if (capture) return
       throw unavailable('mail_not_configured')
     }
     try {
-      await transport.sendMail({
+      const sending = transport.sendMail({
         from,
         // An object, never a string: no quoting or comma in an address can add another one (GHSA-mm7p-fcc7-pg87)
         to: { name: '', address },
@@ -59,19 +75,50 @@ export function createMailer({ config, log, clock, capture }: MailerDeps): Maile
         text,
         html,
         date: at,
-        messageId: messageId ?? `<${id}@${from.address.split('@')[1]}>`,
+        messageId: `<${id}@${from.address.split('@')[1]}>`,
         // RFC 3834 §5: keeps out-of-office replies away
-        headers: { 'Auto-Submitted': 'auto-generated' },
+        headers: { 'Auto-Submitted': 'auto-generated', 'Content-Language': language },
         disableFileAccess: true,
         disableUrlAccess: true,
       })
+      await unlessAborted(AbortSignal.any([signal, AbortSignal.timeout(longestSendMs)]), sending)
     } catch (cause) {
-      throw unavailable('mail_unavailable', cause)
+      throw isRefusal(cause)
+        ? new AppError('invalid', mailRefused, { cause })
+        : unavailable('mail_unavailable', cause)
     }
     log.info({ event: 'mail.sent', mailId: id })
   }
 
   return { send, close: () => transport?.close() }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+
+/** 5yz to the recipient or to the mail itself (RFC 5321 §4.2.1); a refused log-in or sender is the operator's to mend. */
+const isRefusal = (error: unknown): boolean =>
+  isObject(error) && error.permanent === true && (error.command === 'RCPT TO' || error.command === 'DATA')
+
+/** What the mail server said, without its words: they repeat addresses. */
+export function reasonOf(error: unknown): string {
+  const cause = error instanceof AppError ? error.cause : error
+  if (!isObject(cause)) return error instanceof AppError ? error.code : 'unknown'
+  const { code, responseCode, command } = cause
+  const known = [code, responseCode, command].filter(
+    (part) => typeof part === 'string' || typeof part === 'number',
+  )
+  return known.join(' ') || (cause instanceof Error ? cause.name : 'unknown')
+}
+
+/** Leaves a sending that takes too long to itself; whoever tries again sends the same Message-ID. */
+function unlessAborted(signal: AbortSignal, sending: Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(Object.assign(new Error('given up'), { code: 'ETIMEDOUT' }))
+    if (signal.aborted) giveUp()
+    signal.addEventListener('abort', giveUp, { once: true })
+    sending.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', giveUp))
+  })
 }
 
 function senderOf(text: string): { name: string; address: string } {
@@ -90,6 +137,7 @@ function smtpOptions(smtpUrl: string) {
     url: smtpUrl,
     requireTLS: !onLoopback && searchParams.get('ignoreTLS') !== 'true',
     tls: { rejectUnauthorized: !onLoopback },
+    dnsTimeout: seconds(5),
     connectionTimeout: seconds(5),
     greetingTimeout: seconds(5),
     socketTimeout: seconds(15),
@@ -101,6 +149,8 @@ export function createInbox(capacity = 200): Inbox {
   const mails: Mail[] = []
   return {
     add(mail) {
+      const before = mails.findIndex(({ id }) => id === mail.id)
+      if (before >= 0) mails.splice(before, 1)
       mails.unshift(mail)
       mails.length = Math.min(mails.length, capacity)
     },

@@ -5,6 +5,7 @@ import { limits } from '../config/limits.ts'
 import { invalidInput, unavailable } from '../kernel/errors.ts'
 import { randomKey } from '../kernel/secrets.ts'
 import { seconds, stopwatch } from '../kernel/time.ts'
+import { type ForeignHash, readForeignHash } from './foreign-hashes.ts'
 
 /** OWASP's argon2id parameters: 19 MiB, two passes, one lane. */
 const current = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -67,9 +68,24 @@ export function createPasswords(deps: PasswordsDeps = {}) {
   async function verify(storedHash: string | null, candidate: string): Promise<Verified> {
     const bytes = bytesOf(candidate)
     const phc = storedHash === null || !bytes ? undefined : parsePhc(storedHash)
+    const foreign = storedHash === null || !bytes || phc ? undefined : readForeignHash(storedHash)
+    if (foreign && bytes) return verifyForeign(foreign, bytes)
     const matches = await gate.run(() => compare(phc ?? decoy, bytes ?? Buffer.alloc(1)))
     const ok = matches && phc !== undefined
     return { ok, rehash: ok && isOutdated(phc) }
+  }
+
+  /**
+   * The decoy besides, unless it matches, since then the password is hashed anew: neither how cheap the hash of
+   * another system was nor whether it matched can be told from the time.
+   */
+  async function verifyForeign(foreign: ForeignHash, bytes: Buffer): Promise<Verified> {
+    const ok = await gate.run(async () => {
+      const matches = await foreign.matches(bytes)
+      if (!matches) await compare(decoy, bytes)
+      return matches
+    })
+    return { ok, rehash: ok }
   }
 
   async function compare(phc: Phc, bytes: Buffer): Promise<boolean> {
@@ -85,6 +101,10 @@ export function createPasswords(deps: PasswordsDeps = {}) {
 
   return { hash, verify, waiting: gate.waiting }
 }
+
+/** Whether a hash that somebody brings along is one that a sign-in can compare. */
+export const isKnownHash = (text: string): boolean =>
+  parsePhc(text) !== undefined || readForeignHash(text) !== undefined
 
 const passwordUnusable = {
   pointer: '/password',

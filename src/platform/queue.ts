@@ -13,16 +13,21 @@ import {
   type WorkerEvents,
 } from 'graphile-worker'
 import { seconds } from '../kernel/time.ts'
+import type { Bind, Write } from './compose.ts'
 import type { Log } from './log.ts'
-import type { Db, Tx } from './postgres.ts'
+import type { Db, Statement, Tx } from './postgres.ts'
 
 export type Job = {
   task: string
   payload: unknown
-  /** A job of the same task and key that still waits is replaced. */
+  /** A job of the same task and key that still waits is replaced; one that runs is not tried again. */
   key?: string
   runAt?: Date
+  /** Due so long after it was written, by the database's clock. */
+  delayMs?: number
   maxAttempts?: number
+  /** The lower goes first; 0 when not said. */
+  priority?: number
 }
 
 export type Task = (payload: unknown, context: { signal: AbortSignal }) => Promise<void>
@@ -36,12 +41,25 @@ export type Queue = {
   /** Makes or updates the queue's own schema. */
   migrate(): Promise<void>
   enqueue(tx: Tx, job: Job): Promise<void>
+  /**
+   * The same as what another write does besides. `when` is a condition on the row that is written, `row` says which
+   * of its columns join the payload, under which names.
+   */
+  also(job: Job, of?: { when?: string | undefined; row?: Record<string, string> }): NonNullable<Write['also']>
+  /** By itself, for a job that sees to its own next try. */
+  enqueueAlone(job: Job): Promise<void>
+  /** Takes back what still waits. */
+  remove(job: Required<Pick<Job, 'task' | 'key'>>): Promise<void>
+  /** How many jobs of a task wait for their turn or their next try. */
+  countWaiting(task: string): Promise<number>
+  /** Deletes jobs that will never be tried again; those of a killed process four hours later. */
+  discardDead(task: string): Promise<void>
   /** crontab: lines of `minute hour day month weekday task`, in UTC. */
   run(tasks: Readonly<Record<string, Task>>, crontab?: string): Promise<RunningQueue>
 }
 
 export type QueueDeps = {
-  db: Pick<Db, 'pool' | 'unhurried'>
+  db: Pick<Db, 'pool' | 'query' | 'unhurried'>
   log: Log
   concurrency?: number
   /** Jobs are due by this process's clock instead of the database's: with test hooks, which move it. */
@@ -49,8 +67,10 @@ export type QueueDeps = {
 }
 
 const restartMs = seconds(2)
+/** How long jobs under way are waited for before their signal asks them to stop: a process has ten seconds to end. */
+const abortAfterMs = seconds(1)
 
-export function createQueue({ db, log, concurrency = 2, useNodeTime = false }: QueueDeps): Queue {
+export function createQueue({ db, log, concurrency = 4, useNodeTime = false }: QueueDeps): Queue {
   const shared = {
     pgPool: db.pool,
     logger: new Logger(logThrough(log)),
@@ -60,18 +80,14 @@ export function createQueue({ db, log, concurrency = 2, useNodeTime = false }: Q
     concurrency,
     // In a batch, be it of one: without, graphile-worker lets go of the promise that writes down how a job ended,
     // and a database that goes away at that moment ends the whole process.
-    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+    preset: {
+      worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0, gracefulShutdownAbortTimeout: abortAfterMs },
+    },
   }
 
-  async function enqueue(tx: Tx, { task, payload, key, runAt, maxAttempts }: Job): Promise<void> {
-    await tx.$executeRaw`
-      SELECT 1 FROM graphile_worker.add_job(
-        ${task}::text,
-        payload => ${JSON.stringify(payload)}::json,
-        run_at => ${runAt ?? null}::timestamptz,
-        max_attempts => ${maxAttempts ?? null}::integer,
-        job_key => ${key === undefined ? null : `${task}:${key}`}::text
-      )`
+  async function enqueue(tx: Tx, job: Job): Promise<void> {
+    const { text, values } = enqueueStatement(job)
+    await tx.$executeRawUnsafe(text, ...values)
   }
 
   async function start(tasks: Readonly<Record<string, Task>>, crontab: string): Promise<Runner> {
@@ -93,9 +109,64 @@ export function createQueue({ db, log, concurrency = 2, useNodeTime = false }: Q
   return {
     migrate: () => db.unhurried(() => runMigrations(shared)),
     enqueue,
+    also:
+      (job, { when = 'true', row = {} } = {}) =>
+      (bind) =>
+        `CASE WHEN ${when} THEN ${addJob(job, bind, row)} END`,
+    enqueueAlone: async (job) => {
+      await db.query(enqueueStatement(job))
+    },
+    remove: async (job) => {
+      await db.query({
+        name: 'graphile_worker.remove',
+        text: 'SELECT 1 FROM graphile_worker.remove_job($1::text)',
+        values: [keyOf(job)],
+      })
+    },
+    countWaiting: async (task) => {
+      const text = `SELECT count(*) AS count FROM graphile_worker.jobs
+        WHERE task_identifier = $1::text AND locked_at IS NULL AND attempts < max_attempts`
+      const [row] = await db.query<{ count: number }>({
+        name: 'graphile_worker.count',
+        text,
+        values: [task],
+      })
+      return row?.count ?? 0
+    },
+    discardDead: async (task) => {
+      await db.query({
+        name: 'graphile_worker.discard',
+        text: `SELECT count(*) FROM graphile_worker.complete_jobs(ARRAY(
+          SELECT id FROM graphile_worker.jobs WHERE task_identifier = $1::text AND attempts >= max_attempts))`,
+        values: [task],
+      })
+    },
     run: async (tasks, crontab = '') =>
       supervise(await start(tasks, crontab), () => start(tasks, crontab), log),
   }
+}
+
+const keyOf = ({ task, key }: Pick<Job, 'task' | 'key'>): string | null =>
+  key === undefined ? null : `${task}:${key}`
+
+function addJob(job: Job, bind: Bind, row: Record<string, string> = {}): string {
+  const { task, payload, runAt, delayMs = 0, maxAttempts, priority } = job
+  const columns = Object.entries(row).map(([name, column]) => `'${name}', ${column}`)
+  const fromRow = columns.length > 0 ? ` || jsonb_build_object(${columns.join(', ')})` : ''
+  return `graphile_worker.add_job(
+    ${bind(task, 'text')},
+    payload => (${bind(payload, 'jsonb')}${fromRow})::json,
+    run_at => coalesce(${bind(runAt ?? null, 'timestamptz')}, now()) + ${bind(delayMs, 'int')} * interval '1 millisecond',
+    max_attempts => ${bind(maxAttempts ?? null, 'int')},
+    job_key => ${bind(keyOf(job), 'text')},
+    priority => ${bind(priority ?? null, 'int')})`
+}
+
+function enqueueStatement(job: Job): Statement {
+  const values: unknown[] = []
+  const bind: Bind = (value, type) =>
+    `$${values.push(type === 'jsonb' ? JSON.stringify(value) : value)}::${type}`
+  return { name: 'graphile_worker.enqueue', text: `SELECT 1 FROM ${addJob(job, bind)}`, values }
 }
 
 // It asks for its tasks' ids once, keeps a failure of that as it would an answer, and then finds no job ever

@@ -12,6 +12,9 @@ export type Telemetry = {
   countToken(grantType: string): void
   countStatement(): void
   observePasswordHash(seconds: number): void
+  countMail(result: string): void
+  /** Asked when somebody reads the metrics. */
+  watchOutbox(pending: () => Promise<number>): void
   /** Asked when somebody reads the metrics. */
   watchPasswordQueue(length: () => number): void
   /** Asked as well; of all keys the oldest that signs. */
@@ -25,7 +28,7 @@ const hashBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 export function createTelemetry({ clock }: { clock: Clock }): Telemetry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const { requests, logins, tokens, statements, hashes } = createInstruments([registry])
+  const { requests, logins, tokens, statements, hashes, mails } = createInstruments([registry])
 
   function gauge(name: string, help: string, value: () => number): void {
     new Gauge({
@@ -57,6 +60,18 @@ export function createTelemetry({ clock }: { clock: Clock }): Telemetry {
     countToken: (grantType) => tokens.inc({ grant_type: grantType }),
     countStatement: () => statements.inc(),
     observePasswordHash: (seconds) => hashes.observe(seconds),
+    countMail: (result) => mails.inc({ result }),
+    watchOutbox: (pending) => {
+      new Gauge({
+        name: 'foyer_outbox_pending',
+        help: 'Mails that wait to be sent.',
+        registers: [registry],
+        async collect() {
+          // Without its database Foyer still tells everything else
+          this.set(await pending().catch(() => Number.NaN))
+        },
+      })
+    },
     watchPasswordQueue: (length) => {
       gauge('foyer_password_queue', 'Passwords that wait to be hashed.', length)
     },
@@ -92,6 +107,12 @@ function createInstruments(registers: Registry[]) {
     statements: new Counter({
       name: 'foyer_database_statements_total',
       help: 'Statements sent to PostgreSQL.',
+      registers,
+    }),
+    mails: new Counter({
+      name: 'foyer_mails_total',
+      help: 'Tries to send a mail by result: sent, deferred, expired, refused.',
+      labelNames: ['result'],
       registers,
     }),
     hashes: new Histogram({

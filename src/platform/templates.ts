@@ -1,12 +1,15 @@
 // Owns turning a view into text: every file of the views folder is compiled once, at boot.
-// A template reads `view.…` only, and `include('partials/name', {…})` gives a partial exactly what it names.
+// A template reads `view.…` only, and `include('partials/name', {…})` gives a partial what it names, and the words.
 // Pages and their headers are web/render.ts.
 import ejs from 'ejs'
 import { folderCache, listFolder, readFolderFile } from './folder.ts'
 
 export type Templates = {
-  /** The file `name`.ejs, filled in. Everything is escaped except what templates include. */
-  render(name: string, view: object): string
+  /**
+   * The file `name`.ejs, filled in. Everything is escaped except what templates include. `words` are the view of
+   * every partial on the way too: the functions that say things in the reader's language.
+   */
+  render(name: string, view: object, words?: object): string
 }
 
 type Compiled = Map<string, ejs.TemplateFunction>
@@ -32,10 +35,11 @@ function compileAll(dir: string): Compiled {
 export function loadTemplates(dir: string, { reload = false }: { reload?: boolean } = {}): Templates {
   const compiled = folderCache(dir, compileAll, reload)
 
-  function render(name: string, view: object): string {
+  function render(name: string, view: object, words: object = {}): string {
     const template = compiled().get(name)
     if (!template) throw new Error(`There is no view named ${name}`)
-    return template({ ...view, include: render })
+    const include = (partial: string, given: object) => render(partial, given, words)
+    return template({ ...words, ...view, include })
   }
 
   return { render }

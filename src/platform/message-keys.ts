@@ -1,0 +1,23 @@
+// Owns the names of all messages, read off the English ones: a message that is not there does not compile.
+import type account from '../../locales/en/account.json'
+import type common from '../../locales/en/common.json'
+import type consent from '../../locales/en/consent.json'
+import type error from '../../locales/en/error.json'
+import type interaction from '../../locales/en/interaction.json'
+import type logout from '../../locales/en/logout.json'
+import type mail from '../../locales/en/mail.json'
+import type setup from '../../locales/en/setup.json'
+
+type Areas = {
+  account: typeof account
+  common: typeof common
+  consent: typeof consent
+  error: typeof error
+  interaction: typeof interaction
+  logout: typeof logout
+  mail: typeof mail
+  setup: typeof setup
+}
+
+/** `area.key`: the file of locales/en, a dot, the key in it. */
+export type MessageKey = { [Area in keyof Areas]: `${Area}.${keyof Areas[Area] & string}` }[keyof Areas]
