@@ -2,6 +2,7 @@
 // Their passwords are known to everybody, so it runs in development mode on loopback only (see app.ts).
 import type { Account, CreateAccount } from '../src/features/accounts/schema.ts'
 import type { Accounts } from '../src/features/accounts/service.ts'
+import { managementApi, managementScopes } from '../src/features/clients/first-party.ts'
 import { ClientMetadata } from '../src/features/clients/schema.ts'
 import type { Clients } from '../src/features/clients/service.ts'
 import type { Teams } from '../src/features/teams/service.ts'
@@ -68,23 +69,6 @@ export const demoPeople: readonly DemoPerson[] = [
 
 export const questsApi = 'urn:demo:quests'
 const questsScopes = ['quests:read', 'quests:write']
-
-export const managementApi = (issuer: string): string => `${issuer}/api/v1`
-export const managementScopes = [
-  'users:read',
-  'users:write',
-  'teams:read',
-  'teams:write',
-  'clients:read',
-  'clients:write',
-  'roles:read',
-  'roles:write',
-  'sessions:read',
-  'sessions:write',
-  'audit:read',
-  'webhooks:write',
-  'keys:rotate',
-]
 
 type DemoClient = { id: string; secret?: string; metadata: Record<string, unknown> }
 

@@ -1,6 +1,7 @@
 // Owns what an email address is: the one parser through which every address enters Foyer.
 // Whether somebody reads mail there is decided by proofs, not here.
 import { domainToASCII, domainToUnicode } from 'node:url'
+import { invalidInput } from '../../kernel/errors.ts'
 
 export type Email = {
   /** As mail is sent to it: the local part as typed, the domain in A-labels. */
@@ -39,6 +40,13 @@ export function parseEmail(text: string): Email | null {
   const address = `${local}@${domain}`
   if (address.length > longestAddress) return null
   return { address, canonical: address.toLowerCase() }
+}
+
+/** The same for a form: what is no address is the typist's to mend. */
+export function requireEmail(text: string): Email {
+  const email = parseEmail(text.trim())
+  if (email) return email
+  throw invalidInput([{ pointer: '/email', code: 'email_invalid', detail: 'Give one plain email address.' }])
 }
 
 function parseDomain(text: string): string | null {

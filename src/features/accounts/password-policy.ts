@@ -1,18 +1,23 @@
-// Owns which passwords are accepted (NIST SP 800-63B-4 §3.1.1.2): length and what stands near, no composition.
-// Hashing them is platform/passwords.
+// Owns which passwords are accepted (NIST SP 800-63B-4 §3.1.1.2): length and what stands near, no composition;
+// and in a word how strong one is. Hashing them is platform/passwords, the list of common ones password-list.ts.
 import { limits } from '../../config/limits.ts'
 import type { FieldError } from '../../kernel/errors.ts'
+import { continuesRun, unrepeated } from './password-list.ts'
 
-export type PasswordPolicy = (
-  password: string,
-  person: { email: string; username?: string | null },
-) => FieldError[]
+type Person = { email: string; username?: string | null }
+
+export type PasswordPolicy = (password: string, person: Person) => FieldError[]
+/** The policy, and what has to be asked elsewhere. */
+export type PasswordCheck = (password: string, person: Person) => FieldError[] | Promise<FieldError[]>
 
 export type PasswordPolicyDeps = {
   minLength: number
   /** Whether a password, in lower case, is one of those that attackers try first. */
   isCommon?: (password: string) => boolean
 }
+
+/** A key of the words in locales: interaction.strength_weak and so on. */
+export type Strength = 'too_short' | 'weak' | 'fair' | 'strong'
 
 const productName = 'foyer'
 /** A part of an address this short stands in too many words to mean anything. */
@@ -24,26 +29,62 @@ export function createPasswordPolicy({
 }: PasswordPolicyDeps): PasswordPolicy {
   return (password, { email, username }) => {
     // Counted as people count: one for each code point.
-    const length = [...password.normalize('NFC')].length
+    const length = lengthOf(password)
     if (length < minLength) return [refusal('password_too_short', `Use at least ${minLength} characters.`)]
     if (length > limits.passwordMaxLength || !password.isWellFormed()) {
       return [refusal('password_too_long', `Use at most ${limits.passwordMaxLength} characters.`)]
     }
 
-    const folded = password.normalize('NFKC').toLowerCase()
+    const folded = fold(password)
     if (tellingParts(email, username).some((part) => folded.includes(part))) {
       return [refusal('password_contains_name', 'Leave your address, your name and “Foyer” out of it.')]
     }
-    if (isCommon(folded)) {
-      return [
-        refusal('password_common', 'Many people use this password, so it is among the first to be tried.'),
-      ]
-    }
+    if (isCommon(folded)) return [commonPassword]
     return []
   }
 }
 
+/** The policy first: what it refuses is not asked about elsewhere. */
+export function createPasswordCheck({
+  policy,
+  isLeaked,
+}: {
+  policy: PasswordPolicy
+  /** Absent where no leaked passwords are looked up. */
+  isLeaked?: ((password: string) => Promise<boolean>) | undefined
+}): PasswordCheck {
+  return async (password, person) => {
+    const errors = policy(password, person)
+    if (errors.length > 0 || !(await isLeaked?.(password))) return errors
+    return [refusal('password_leaked', 'This password has been found in a leak, so it is among those tried.')]
+  }
+}
+
+/**
+ * What a page says of a password while it is chosen. It refuses nothing: that is the policy's.
+ * By how many different characters there are to guess, since length without them is `aaaaaaaa`.
+ */
+export function createStrength({ minLength, isCommon = () => false }: PasswordPolicyDeps) {
+  return (password: string): Strength => {
+    if (lengthOf(password) < minLength) return 'too_short'
+    const folded = fold(password)
+    if (isCommon(folded)) return 'weak'
+    const characters = [...unrepeated(folded)].filter((_, at, all) => !continuesRun(all, at))
+    const worth = Math.min(characters.length, 2 * new Set(characters).size)
+    if (worth < 10) return 'weak'
+    return worth < 16 ? 'fair' : 'strong'
+  }
+}
+
+const lengthOf = (password: string): number => [...password.normalize('NFC')].length
+const fold = (password: string): string => password.normalize('NFKC').toLowerCase()
+
 const refusal = (code: string, detail: string): FieldError => ({ pointer: '/password', code, detail })
+
+const commonPassword = refusal(
+  'password_common',
+  'Many people use this password, so it is among the first to be tried.',
+)
 
 function tellingParts(email: string, username?: string | null): string[] {
   const [local = ''] = email.toLowerCase().split('@')

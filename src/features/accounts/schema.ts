@@ -73,6 +73,33 @@ export type Account = {
   deletedAt: Date | null
 }
 
+/** A language tag (BCP 47), as far as it matters here. */
+const Locale = z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/)
+
+/** Profile, user name and language; what is null is taken off, what is absent stays. */
+export const ChangeAccount = z.strictObject({
+  // Whether a number is verified is for a proof to say, never for the person.
+  profile: z
+    .strictObject(
+      Object.fromEntries(
+        Object.entries(Profile.omit({ phone_number_verified: true }).shape).map(([claim, shape]) => [
+          claim,
+          shape.nullable(),
+        ]),
+      ) as NullableProfile,
+    )
+    .optional(),
+  username: z.string().max(64).nullable().optional(),
+  locale: Locale.nullable().optional(),
+})
+export type ChangeAccount = z.output<typeof ChangeAccount>
+
+type OwnProfile = Omit<typeof Profile.shape, 'phone_number_verified'>
+type NullableProfile = { [Claim in keyof OwnProfile]: z.ZodNullable<OwnProfile[Claim]> }
+
+/** Which accounts a list shows. */
+export type AccountSearch = { search?: string; status?: AccountStatus }
+
 /** What makes an account; email, user name, roles and password have rules of their own in the service. */
 export const CreateAccount = z.strictObject({
   email: z.string().max(320),
@@ -82,6 +109,9 @@ export const CreateAccount = z.strictObject({
   profile: Profile.optional(),
   roles: z.array(z.string().max(40)).max(20).optional(),
   emailVerified: z.boolean().optional(),
+  /** Made for a program: it has no password, and nobody signs in to it. */
+  system: z.boolean().optional(),
+  locale: Locale.optional(),
 })
 export type CreateAccount = z.output<typeof CreateAccount>
 

@@ -8,15 +8,24 @@ import type { Passwords } from '../../platform/passwords.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import { type Email, parseEmail } from './email.ts'
-import type { PasswordPolicy } from './password-policy.ts'
-import { type Account, type AccountStatus, type CreateAccount, isRoleName, parseUsername } from './schema.ts'
+import type { PasswordCheck } from './password-policy.ts'
+import {
+  type Account,
+  type AccountSearch,
+  type AccountStatus,
+  type ChangeAccount,
+  type CreateAccount,
+  isRoleName,
+  type Profile,
+  parseUsername,
+} from './schema.ts'
 import type { AccountStore, NewAccount } from './store.ts'
 
 export type AccountsDeps = {
   db: Pick<Db, 'inTransaction'>
   store: AccountStore
   passwords: Pick<Passwords, 'hash'>
-  policy: PasswordPolicy
+  policy: PasswordCheck
   clock: Clock
   audit: Pick<Audit, 'record'>
   /** Ends every session and token of an account. */
@@ -26,6 +35,7 @@ export type AccountsDeps = {
 export type Accounts = ReturnType<typeof createAccounts>
 
 const longestPage = 100
+const longestSearch = 100
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function createAccounts({ db, store, passwords, policy, clock, audit, endAll }: AccountsDeps) {
@@ -47,10 +57,17 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   const findByIdentifier = (text: string): Promise<Account | null> =>
     store.findByIdentifier(identifierOf(text))
 
-  async function list({ cursor, limit = 50 }: { cursor?: string; limit?: number } = {}) {
+  /** A page of those that the search finds: by the beginning of address or user name, or by part of a name. */
+  async function list({ cursor, limit = 50, search, status }: ListOptions = {}) {
     if (cursor !== undefined && !uuid.test(cursor)) throw invalidInput([badCursor])
     const size = Math.min(Math.max(1, limit), longestPage)
-    const rows = await store.list({ after: cursor, limit: size + 1 })
+    const wanted = search?.trim().slice(0, longestSearch)
+    const rows = await store.list({
+      after: cursor,
+      limit: size + 1,
+      ...(wanted && { search: wanted }),
+      status,
+    })
     const data = rows.slice(0, size)
     return { data, nextCursor: rows.length > size ? (data.at(-1)?.id ?? null) : null }
   }
@@ -59,7 +76,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   async function prepare(input: CreateAccount): Promise<NewAccount> {
     const { email, username } = readNames(input)
     const person = { email: email.canonical, username }
-    assertNone(input.password === undefined ? [] : policy(input.password, person))
+    assertNone(input.password === undefined ? [] : await policy(input.password, person))
     const now = clock.now()
     return {
       id: newId(now),
@@ -70,6 +87,8 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
       passwordHash: input.password === undefined ? null : await passwords.hash(input.password),
       profile: { ...input.profile, ...(input.name === undefined ? {} : { name: input.name }) },
       roles: input.roles ?? [],
+      ...(input.system && { system: true }),
+      ...(input.locale !== undefined && { locale: input.locale }),
       now,
     }
   }
@@ -101,8 +120,11 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   }
 
   /** Checked and hashed outside the transaction that will use it. */
-  async function hashNew(account: Account, password: string): Promise<string> {
-    assertNone(policy(password, { email: account.emailCanonical, username: account.username }))
+  async function hashNew(
+    account: Pick<Account, 'emailCanonical' | 'username'>,
+    password: string,
+  ): Promise<string> {
+    assertNone(await policy(password, { email: account.emailCanonical, username: account.username }))
     return passwords.hash(password)
   }
 
@@ -132,10 +154,37 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     await store.replaceHash(id, { from, to: await passwords.hash(password) })
   }
 
-  async function changeStatus(actor: Actor, id: string, status: AccountStatus): Promise<Account> {
+  /** Profile, user name, language. Nobody is signed out by it. */
+  async function update(actor: Actor, id: string, change: ChangeAccount): Promise<Account> {
     const before = await get(id)
+    const username = readUsername(change.username)
+    const profile = change.profile && mergeProfile(before.profile, change.profile)
+    const { locale } = change
+    const changed = {
+      ...(username !== undefined && { username }),
+      ...(profile && { profile }),
+      ...(locale !== undefined && { locale }),
+    }
+    try {
+      return await db.inTransaction(async (tx) => {
+        const account = await store.update(tx, id, { ...changed, now: clock.now() })
+        if (!account) throw notFound('account_not_found')
+        const details = { fields: [...Object.keys(changed)] }
+        await audit.record(tx, { type: 'account.updated', actor, accountId: id, details })
+        return account
+      })
+    } catch (cause) {
+      if (isUniqueViolation(cause)) throw conflict('username_taken', cause)
+      throw cause
+    }
+  }
+
+  /** A deleted account is restored, never enabled: whoever deleted it decides. */
+  async function changeStatus(actor: Actor, id: string, status: 'active' | 'disabled'): Promise<Account> {
+    const before = await get(id)
+    const from: AccountStatus = status === 'active' ? 'disabled' : 'active'
     return db.inTransaction(async (tx) => {
-      const changed = await store.changeStatus(tx, id, { status, now: clock.now() })
+      const changed = await store.changeStatus(tx, id, { status, from: [from], now: clock.now() })
       if (!changed) return before
       await endAll(tx, id)
       await audit.record(tx, { type: statusEvents[status], actor, accountId: id })
@@ -156,16 +205,36 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     setPassword,
     setPasswordIn,
     upgradeHash,
+    update,
     disable: (actor: Actor, id: string) => changeStatus(actor, id, 'disabled'),
     enable: (actor: Actor, id: string) => changeStatus(actor, id, 'active'),
   }
 }
 
+export type ListOptions = AccountSearch & { cursor?: string; limit?: number }
+
 const statusEvents = {
   active: 'account.enabled',
   disabled: 'account.disabled',
-  deleted: 'account.deleted',
-} as const satisfies Record<AccountStatus, EventType>
+} as const satisfies Record<Exclude<AccountStatus, 'deleted'>, EventType>
+
+/** A new number has to be proved anew; what is null goes. */
+function mergeProfile(before: Profile, change: NonNullable<ChangeAccount['profile']>): Profile {
+  const given = Object.entries(change).filter(([, value]) => value !== undefined)
+  const kept = Object.entries(before).filter(([claim]) => !given.some(([name]) => name === claim))
+  const phoneStays = !('phone_number' in change) || change.phone_number === before.phone_number
+  return Object.fromEntries([
+    ...kept.filter(([claim]) => claim !== 'phone_number_verified' || phoneStays),
+    ...given.filter(([, value]) => value !== null),
+  ])
+}
+
+function readUsername(text: string | null | undefined): string | null | undefined {
+  if (text === undefined || text === null) return text
+  const username = parseUsername(text)
+  if (username === null) throw invalidInput([badUsername])
+  return username
+}
 
 /** What somebody typed to say who they are: an address, a user name, or neither. */
 export function identifierOf(text: string): { emailCanonical: string | null; username: string | null } {
@@ -179,6 +248,18 @@ const badCursor: FieldError = {
   detail: 'Take the cursor from the answer before, unchanged.',
 }
 
+const badUsername: FieldError = {
+  pointer: '/username',
+  code: 'username_invalid',
+  detail: 'Use 2 to 32 letters, digits, dots, hyphens and underscores, beginning with a letter or digit.',
+}
+
+const systemHasPassword: FieldError = {
+  pointer: '/password',
+  code: 'invalid',
+  detail: 'Nobody signs in to a system account: leave the password out.',
+}
+
 function assertNone(errors: FieldError[]): void {
   if (errors.length > 0) throw invalidInput(errors)
 }
@@ -190,10 +271,9 @@ function readNames(input: CreateAccount): { email: Email; username: string | nul
   if (!email)
     errors.push({ pointer: '/email', code: 'email_invalid', detail: 'Give one plain email address.' })
   if (input.username !== undefined && username === null) {
-    const detail =
-      'Use 2 to 32 letters, digits, dots, hyphens and underscores, beginning with a letter or digit.'
-    errors.push({ pointer: '/username', code: 'username_invalid', detail })
+    errors.push(badUsername)
   }
+  if (input.system && input.password !== undefined) errors.push(systemHasPassword)
   if (!(input.roles ?? []).every(isRoleName)) {
     errors.push({ pointer: '/roles', code: 'role_invalid', detail: 'Name roles in lower case, as in admin.' })
   }

@@ -3,7 +3,7 @@
 import type { Account as AccountModel } from '../../generated/prisma/client.ts'
 import { limitRow } from '../../platform/limiter.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import type { Account, AccountStatus, Profile } from './schema.ts'
+import type { Account, AccountSearch, AccountStatus, Profile } from './schema.ts'
 
 export type NewAccount = {
   id: string
@@ -14,10 +14,12 @@ export type NewAccount = {
   passwordHash: string | null
   profile: Profile
   roles: string[]
+  system?: boolean
+  locale?: string
   now: Date
 }
 
-export type TicketPurpose = 'claim' | 'set_password'
+export type TicketPurpose = 'claim' | 'set_password' | 'restore'
 export type NewTicket = {
   idHash: Buffer
   purpose: TicketPurpose
@@ -26,6 +28,11 @@ export type NewTicket = {
   expiresAt: Date
 }
 export type Redeemed = { purpose: TicketPurpose; accountId: string | null }
+
+/** What is absent stays. */
+export type AccountChange = { username?: string | null; profile?: Profile; locale?: string | null; now: Date }
+
+export type ListAccounts = AccountSearch & { after?: string; limit: number }
 
 export type AccountStore = ReturnType<typeof createAccountStore>
 
@@ -47,9 +54,13 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
   }
 
   /** A page in the order they were made, which is the order of their ids. */
-  async function list({ after, limit }: { after?: string; limit: number }): Promise<Account[]> {
+  async function list({ after, limit, search, status }: ListAccounts): Promise<Account[]> {
     const rows = await db.prisma.account.findMany({
-      where: after === undefined ? {} : { id: { gt: after } },
+      where: {
+        ...(after === undefined ? {} : { id: { gt: after } }),
+        ...(status === undefined ? {} : { status }),
+        ...(search === undefined ? {} : { OR: matching(search) }),
+      },
       orderBy: { id: 'asc' },
       take: limit,
     })
@@ -83,15 +94,27 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
     })
   }
 
-  /** Changes the status and gives the account, or null when it had that status before. */
+  /** Gives the account as it is now, or null when there is none. */
+  async function update(tx: Tx, id: string, change: AccountChange): Promise<Account | null> {
+    const { now, ...data } = change
+    const [row] = await tx.account.updateManyAndReturn({ where: { id }, data: { ...data, updatedAt: now } })
+    return row ? present(row) : null
+  }
+
+  /** Changes the status and gives the account, or null when it had none of those that it may come from. */
   async function changeStatus(
     tx: Tx,
     id: string,
-    { status, now }: { status: AccountStatus; now: Date },
+    { status, from, now }: { status: AccountStatus; from: readonly AccountStatus[]; now: Date },
   ): Promise<Account | null> {
     const [row] = await tx.account.updateManyAndReturn({
-      where: { id, status: { not: status } },
-      data: { status, securityEpoch: { increment: 1 }, updatedAt: now },
+      where: { id, status: { in: [...from] } },
+      data: {
+        status,
+        deletedAt: status === 'deleted' ? now : null,
+        securityEpoch: { increment: 1 },
+        updatedAt: now,
+      },
     })
     return row ? present(row) : null
   }
@@ -133,6 +156,13 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
     await tx.rateLimit.deleteMany({ where: { key: limitRow({ name: 'login.account', key: accountId }) } })
   }
 
+  /** Changes of who administers wait for each other here. Gives whom there is. */
+  async function lockAdministrators(tx: Tx): Promise<string[]> {
+    const rows = await tx.$queryRaw<{ id: string }[]>`SELECT id FROM accounts
+      WHERE 'admin' = ANY (roles) AND status = 'active' ORDER BY id FOR UPDATE`
+    return rows.map(({ id }) => id)
+  }
+
   const hasAdministrator = async (tx: Tx): Promise<boolean> =>
     (await tx.account.findFirst({ where: { roles: { has: 'admin' } }, select: { id: true } })) !== null
 
@@ -141,6 +171,7 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
     findByIdentifier,
     list,
     insert,
+    update,
     setPassword,
     replaceHash,
     changeStatus,
@@ -149,8 +180,21 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
     findTicket,
     voidTickets,
     forgetFailures,
+    lockAdministrators,
     hasAdministrator,
   }
+}
+
+/** An address or a user name as it begins, a name as it is anywhere. */
+function matching(search: string) {
+  // Prisma hands these on to LIKE as they are
+  const plain = search.replace(/[\\%_]/g, '\\$&')
+  const canonical = plain.normalize('NFKC').toLowerCase()
+  return [
+    { emailCanonical: { startsWith: canonical } },
+    { username: { startsWith: canonical } },
+    { profile: { path: ['name'], string_contains: plain, mode: 'insensitive' as const } },
+  ]
 }
 
 const presented = async (row: Promise<AccountModel | null>): Promise<Account | null> => {
@@ -171,4 +215,5 @@ function present({ passwordHash, profile, status, deviceNoticeAt: _, ...row }: A
 const statusOf = (text: string): AccountStatus =>
   text === 'active' || text === 'deleted' ? text : 'disabled'
 
-const purposeOf = (text: string): TicketPurpose => (text === 'claim' ? 'claim' : 'set_password')
+const purposeOf = (text: string): TicketPurpose =>
+  text === 'claim' || text === 'restore' ? text : 'set_password'

@@ -45,10 +45,11 @@ export function createTickets({ db, store, accounts, clock, audit }: TicketsDeps
   }
 
   /** What a link is for, without spending it: previews of mail open links too. */
-  async function readTicket(token: string): Promise<Redeemed> {
+  async function readTicket(token: string): Promise<Redeemed & { purpose: NewTicket['purpose'] }> {
     const found = await store.findTicket(hashSecret(token), clock.now())
-    if (!found) throw linkSpent()
-    return found
+    // The way back from a deletion is deletion-service.ts
+    if (!found || found.purpose === 'restore') throw linkSpent()
+    return { ...found, purpose: found.purpose }
   }
 
   async function redeemTicket(tx: Tx, token: string, purpose: TicketPurpose): Promise<Redeemed> {

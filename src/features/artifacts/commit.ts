@@ -7,7 +7,7 @@ import type { Db, Statement } from '../../platform/postgres.ts'
 import { findTokens } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { useOf } from './refresh.ts'
-import type { Presented, Unit } from './unit-of-work.ts'
+import { type Presented, stage, type Unit } from './unit-of-work.ts'
 import { deleteGrant, holdUnusedChild } from './writes.ts'
 
 /**
@@ -22,6 +22,8 @@ export type CommitDeps = {
   lastOutage: () => Outage | undefined
   /** The audit row of a reuse, written with the end of the grant. */
   reuseFact: (unit: Unit, grantId: string) => Write
+  /** What tells the person of it, for the row of the grant. */
+  reuseNotice: () => NonNullable<Write['also']>
 }
 
 const divisionByZero = '22012'
@@ -38,7 +40,7 @@ function allOrNothing({ name, text, values }: Statement): Statement {
   }
 }
 
-export function createCommit({ db, clock, lastOutage, reuseFact }: CommitDeps) {
+export function createCommit({ db, clock, lastOutage, reuseFact, reuseNotice }: CommitDeps) {
   async function run(writes: Write[]): Promise<boolean> {
     const statement = compose(writes)
     const guards = writes.filter((write) => write.guard).length
@@ -51,9 +53,11 @@ export function createCommit({ db, clock, lastOutage, reuseFact }: CommitDeps) {
     }
   }
 
+  const telling = (write: Write): Write => ({ ...write, shape: `${write.shape}+notice`, also: reuseNotice() })
+
   /** The winner has committed by now: the lost compare-and-set waited for its row. */
   async function endGrant(unit: Unit, grantId: string): Promise<Outcome> {
-    await run([deleteGrant(grantId), reuseFact(unit, grantId)])
+    await run([telling(deleteGrant(grantId)), reuseFact(unit, grantId)])
     return 'reused'
   }
 
@@ -89,6 +93,7 @@ export function createCommit({ db, clock, lastOutage, reuseFact }: CommitDeps) {
   async function commit(unit: Unit, { refused }: { refused: boolean }): Promise<Outcome> {
     const { presented } = unit
     const replaying = presented?.use === 'replay' && presented.childHash !== undefined
+    if (unit.reusedGrant !== undefined) stage(unit, telling(deleteGrant(unit.reusedGrant)))
     const writes = [...unit.writes.values()].filter((write) => !refused || write.survivesRefusal)
     if (replaying && !refused && presented.childHash && writes.length > 0) {
       writes.unshift(holdUnusedChild(presented.hash, presented.childHash))

@@ -3,7 +3,7 @@
 import { limits } from '../../config/limits.ts'
 import { hashSecret } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
-import { fromSeconds } from '../../kernel/time.ts'
+import { after, fromSeconds, seconds } from '../../kernel/time.ts'
 import type { Write } from '../../platform/compose.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Sealer } from '../../platform/sealer.ts'
@@ -15,6 +15,7 @@ import { revokedJwt } from './kinds.ts'
 import { findInteraction, findJwtState } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { deriveSuccessor } from './refresh.ts'
+import { touchSession } from './session-writes.ts'
 import { sweepExpired } from './store.ts'
 import type { Origin, Unit } from './unit-of-work.ts'
 import { currentUnit, inUnit, newUnit, stage } from './unit-of-work.ts'
@@ -27,19 +28,20 @@ export type ArtifactsDeps = {
   refreshTokenTtlSeconds: number
   lastOutage: () => Outage | undefined
   reuseFact: (unit: Unit, grantId: string) => Write
+  reuseNotice: () => NonNullable<Write['also']>
 }
 
 export type Artifacts = ReturnType<typeof createArtifacts>
 
 export function createArtifacts(deps: ArtifactsDeps) {
-  const { db, clock, sealer, lastOutage, reuseFact } = deps
+  const { db, clock, sealer, lastOutage } = deps
   const finder = createFinder({ db, clock, sealer, lastOutage })
   const keeper = createKeeper({
     clock,
     sealer,
     refreshFamilyTtlSeconds: deps.refreshTokenTtlSeconds * limits.refreshFamilyFactor,
   })
-  const { commit } = createCommit({ db, clock, lastOutage, reuseFact })
+  const { commit } = createCommit(deps)
   const successorKey = sealer.derive('refresh-successor')
 
   /** Runs work in a unit of its own and commits what it staged. */
@@ -79,6 +81,15 @@ export function createArtifacts(deps: ArtifactsDeps) {
     stage(currentUnit(), insertEnded(revokedJwt, hashSecret(jti), fromSeconds(exp)))
   }
 
+  /** Keeps a session alive that lives as long as its refresh token. */
+  function keepSession(uid: string): void {
+    const now = clock.now()
+    stage(
+      currentUnit(),
+      touchSession(uid, { now, expiresAt: after(now, seconds(deps.refreshTokenTtlSeconds)) }),
+    )
+  }
+
   return {
     ...finder,
     ...keeper,
@@ -87,6 +98,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     successor,
     findForRestart,
     saveAttempt,
+    keepSession,
     attemptOf: (uid: string) => currentUnit().attempts.get(uid) ?? {},
     jwtState: (jti: string, standing: { grantId?: string; sessionUid?: string | undefined } = {}) =>
       findJwtState(db, { jtiHash: hashSecret(jti), ...standing, now: clock.now() }),

@@ -82,6 +82,20 @@ export function updateSession({ hash, payload, now }: SessionChange, loaded: Ses
   }
 }
 
+/** Keeps a session that has no cookie alive, whose tokens were renewed. */
+export function touchSession(uid: string, { now, expiresAt }: { now: Date; expiresAt: Date }): Write {
+  return {
+    guard: false,
+    survivesRefusal: false,
+    row: `session ${uid}`,
+    shape: 'session~',
+    sql: (bind) => `UPDATE sessions SET last_seen_at = ${bind(now, 'timestamptz')},
+        expires_at = ${bind(expiresAt, 'timestamptz')},
+        payload = payload || ${bind({ exp: Math.floor(expiresAt.getTime() / 1000) }, 'jsonb')}
+      WHERE uid = ${bind(uid, 'text')}`,
+  }
+}
+
 /** Ends a session; what hangs on its grants is ended by whoever ends it, grant by grant. */
 export function deleteSession(uid: string): Write {
   return {

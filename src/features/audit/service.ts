@@ -5,7 +5,7 @@ import { newId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { Bind, Write } from '../../platform/compose.ts'
 import type { Db, Statement, Tx } from '../../platform/postgres.ts'
-import { type AuditDetails, type AuditRow, insertEvent, insertSql } from './store.ts'
+import { type AuditDetails, type AuditRow, insertEvent, insertSql, listEvents } from './store.ts'
 
 export type AuditEvent = {
   type: EventType
@@ -64,5 +64,7 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
     await db.query(recordStatement(event))
   }
 
-  return { record, recordAlone, recordStatement, recordWrite }
+  const listFor = (accountId: string): Promise<AuditRow[]> => listEvents(db, accountId)
+
+  return { record, recordAlone, recordStatement, recordWrite, listFor }
 }

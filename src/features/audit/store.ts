@@ -1,7 +1,7 @@
 // Owns the SQL of the audit log: rows are added, never changed.
 import type { Actor, EventType } from '../../kernel/events.ts'
 import type { Bind } from '../../platform/compose.ts'
-import type { Tx } from '../../platform/postgres.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
 
 /** What else there is to know of a fact: plain values, never a secret, never a whole row. */
 export type AuditDetails = Record<string, string | number | boolean | null | readonly string[]>
@@ -25,6 +25,18 @@ export function insertSql(row: AuditRow, bind: Bind): string {
       ${bind(row.actor, 'jsonb')}, ${bind(row.accountId, 'uuid')}, ${bind(row.clientId, 'text')},
       ${bind(row.requestId, 'text')}, ${bind(row.address, 'text')}, ${bind(row.details, 'jsonb')}
     WHERE true`
+}
+
+/** What is known of one person, oldest first; of very much the newest. */
+export async function listEvents(db: Pick<Db, 'query'>, accountId: string): Promise<AuditRow[]> {
+  const rows = await db.query<AuditRow>({
+    name: 'audit_of_account',
+    text: `SELECT id, at, type, actor, account_id AS "accountId", client_id AS "clientId",
+        request_id AS "requestId", address, details
+      FROM audit_events WHERE account_id = $1::uuid ORDER BY at DESC, id DESC LIMIT 10000`,
+    values: [accountId],
+  })
+  return rows.reverse()
 }
 
 export async function insertEvent(tx: Tx, row: AuditRow): Promise<void> {

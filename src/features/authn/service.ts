@@ -12,11 +12,18 @@ import type { AccountStore } from '../accounts/store.ts'
 import type { Artifacts } from '../artifacts/service.ts'
 import { currentUnit, stage } from '../artifacts/unit-of-work.ts'
 import type { Audit } from '../audit/service.ts'
+import type { Outbox } from '../outbox/service.ts'
 import { addDevice, readDevices } from './device.ts'
-import type { Attempt, Layout, Step } from './next-step.ts'
-import { nextStep } from './next-step.ts'
-import type { BegunAttempt } from './store.ts'
-import { beginPasswordInInteraction, settlePasswordAttempt } from './store.ts'
+import type { Attempt, Demand, Done, Layout, Mailed, Proof, Step } from './next-step.ts'
+import { amrOf, doneBy, nextStep } from './next-step.ts'
+import { createSeen } from './seen.ts'
+import type { BegunAttempt, PasswordAttempt } from './store.ts'
+import {
+  beginPasswordAttempt,
+  beginPasswordInInteraction,
+  settleOwnerProof,
+  settlePasswordAttempt,
+} from './store.ts'
 
 export type AuthnDeps = {
   db: Db
@@ -26,35 +33,41 @@ export type AuthnDeps = {
   artifacts: Pick<Artifacts, 'rememberInteraction' | 'saveAttempt' | 'attemptOf' | 'find'>
   accounts: Pick<AccountStore, 'replaceHash'>
   audit: Pick<Audit, 'recordWrite'>
+  outbox: Pick<Outbox, 'mailWrite'>
   layout: Layout
   /** Whom test hooks exempt from the limits. */
   isUnlimited: (emailCanonical: string | null) => boolean
   /** Told how each attempt ended, for metrics. */
-  observe: (result: 'succeeded' | 'failed' | 'limited') => void
+  observe: (method: Proof['method'], result: 'succeeded' | 'failed' | 'limited') => void
 }
 
-export type PasswordProof = {
+/** Where a proof came from. */
+export type ProofOrigin = { address: string; requestId: string; deviceCookie: string | undefined }
+
+export type PasswordProof = ProofOrigin & {
   identifier: string
   password: string
-  address: string
   /** /32 or /64, the unit in which addresses are limited. */
   addressPrefix: string
-  requestId: string
-  deviceCookie: string | undefined
 }
 
-export type Submitted =
-  /** The interaction is over; nothing was compared. */
-  | { outcome: 'expired' }
-  | { outcome: 'proved'; accountId: string; deviceCookie: string }
+export type Proved = { outcome: 'proved'; accountId: string; deviceCookie: string }
+
+export type Refused =
   /** Unknown person, wrong password and disabled account alike. */
-  | { outcome: 'refused' }
-  | { outcome: 'limited'; retryAt: Date; retryAfterSeconds: number }
+  { outcome: 'refused' } | { outcome: 'limited'; retryAt: Date; retryAfterSeconds: number }
+
+/** `expired`: the interaction is over; nothing was compared. */
+export type Submitted = { outcome: 'expired' } | Proved | Refused
+
+/** A sign-in without an interaction: an app of the owner's has a form of its own. */
+export type SignedIn = { outcome: 'signed_in'; done: Done; deviceCookie: string }
 
 export type Authn = ReturnType<typeof createAuthn>
 
 export function createAuthn(deps: AuthnDeps) {
   const { db, clock, passwords, artifacts, accounts, audit, observe } = deps
+  const seen = createSeen(deps)
   const deviceKey = deps.sealer.derive('device-cookie')
   const identifierKey = deps.sealer.derive('login-identifier')
 
@@ -63,25 +76,41 @@ export function createAuthn(deps: AuthnDeps) {
   }
 
   /** What the stored attempt needs next; `undefined` when the interaction is over. */
-  async function stepOf(uid: string): Promise<Step | undefined> {
+  async function stepOf(uid: string, demand: Demand): Promise<Step | undefined> {
     if (!(await artifacts.find('Interaction', uid))) return undefined
-    return nextStep(attemptOf(uid), { layout: deps.layout })
+    return nextStep(attemptOf(uid), { layout: deps.layout, demand })
   }
 
   /** Keeps who the person says they are. Says nothing about whether there is such a person. */
-  async function submitIdentifier(uid: string, identifier: string | undefined): Promise<Step | undefined> {
-    if (!(await artifacts.find('Interaction', uid))) return undefined
-    const { identifier: _, ...rest } = attemptOf(uid)
-    const attempt: Attempt = identifier === undefined ? rest : { ...rest, identifier }
-    artifacts.saveAttempt(uid, attempt, null)
-    return nextStep(attempt, { layout: deps.layout })
+  function submitIdentifier(uid: string, identifier: string | undefined): void {
+    artifacts.saveAttempt(uid, identifier === undefined ? {} : { identifier }, null)
   }
 
-  async function begin(uid: string, proof: PasswordProof) {
+  /** What is known of the person in an interaction that is under way in this browser. */
+  async function runningAttempt(uid: string): Promise<Attempt | undefined> {
+    return (await artifacts.find('Interaction', uid)) && attemptOf(uid)
+  }
+
+  /** Keeps which mail the person was sent; without one they are back at the password. */
+  function keepMailed(uid: string, mailed: Mailed | undefined): void {
+    const identifier = mailed?.email ?? attemptOf(uid).identifier
+    artifacts.saveAttempt(uid, { ...(identifier && { identifier }), ...(mailed && { mailed }) }, null)
+  }
+
+  /**
+   * Adds the proof that somebody reads the mail of this account: the service that spent the code or the link says so.
+   * It shows the owner too, so that a password that guessing has turned off is on again.
+   */
+  function acceptMail(uid: string, accountId: string, origin: ProofOrigin): Proved {
+    stage(currentUnit(), settleOwnerProof(accountId))
+    return accept(uid, { method: 'email', accountId, at: clock.seconds() }, origin)
+  }
+
+  function attemptBy(proof: PasswordProof): PasswordAttempt {
     const email = parseEmail(proof.identifier.trim())
     const username = email ? null : parseUsername(proof.identifier.trim())
     const spelled = email?.canonical ?? username ?? proof.identifier.trim().normalize('NFKC').toLowerCase()
-    return beginPasswordInInteraction(db, uid, {
+    return {
       emailCanonical: email?.canonical ?? null,
       username,
       identifierHmac: createHmac('sha256', identifierKey).update(spelled).digest('base64url'),
@@ -89,17 +118,43 @@ export function createAuthn(deps: AuthnDeps) {
       addressPrefix: proof.addressPrefix,
       unlimited: deps.isUnlimited(email?.canonical ?? null),
       now: clock.now(),
-    })
+    }
   }
 
   /** Adds a password proof to the attempt. Two statements in all: one before the comparison, one after the handler. */
   async function submitPassword(uid: string, proof: PasswordProof): Promise<Submitted> {
-    const { begun, interaction } = await begin(uid, proof)
+    const { begun, interaction } = await beginPasswordInInteraction(db, uid, attemptBy(proof))
     artifacts.rememberInteraction(uid, interaction)
     const running = await artifacts.find('Interaction', uid)
     if (!running) return { outcome: 'expired' }
 
-    artifacts.saveAttempt(uid, { ...attemptOf(uid), identifier: proof.identifier }, null)
+    artifacts.saveAttempt(uid, { identifier: proof.identifier }, null)
+    const compared = await compare(begun, proof)
+    if ('outcome' in compared) return compared
+    return accept(uid, { method: 'pwd', accountId: compared.accountId, at: clock.seconds() }, proof)
+  }
+
+  /** The same without an interaction: whoever asks for it issues the session. */
+  async function provePassword(proof: PasswordProof): Promise<SignedIn | Refused> {
+    const begun = await beginPasswordAttempt(db, attemptBy(proof))
+    const compared = await compare(begun, proof)
+    return 'outcome' in compared ? compared : signIn('pwd', compared.accountId, proof)
+  }
+
+  /** Signs in whom another service has just proved: somebody who registered, or who read a mail of theirs. */
+  function signIn(method: Proof['method'], accountId: string, origin: ProofOrigin): SignedIn {
+    const given: Proof = { method, accountId, at: clock.seconds() }
+    const done = doneBy(given, { emailMethods: true })
+    if (!done) throw new Error(`${method} proves nothing`)
+    if (method === 'email') stage(currentUnit(), settleOwnerProof(accountId))
+    return { outcome: 'signed_in', done, deviceCookie: welcome(given, origin) }
+  }
+
+  /** Whose password it is, or why it is refused. Its limits are spent by now. */
+  async function compare(
+    begun: BegunAttempt,
+    proof: PasswordProof,
+  ): Promise<{ accountId: string } | Refused> {
     if (!begun.allowed) return refuse(proof, begun, 'limited')
 
     const { account } = begun
@@ -110,34 +165,38 @@ export function createAuthn(deps: AuthnDeps) {
       const to = await passwords.hash(proof.password)
       await accounts.replaceHash(account.id, { from: account.password_hash, to })
     }
-    return accept(uid, proof, begun, account.id)
+    stage(currentUnit(), settlePasswordAttempt(begun))
+    if (!begun.trusted) seen.noteNewDevice(account, proof)
+    return { accountId: account.id }
   }
 
-  function accept(uid: string, proof: PasswordProof, begun: BegunAttempt, accountId: string): Submitted {
-    const unit = currentUnit()
-    stage(unit, settlePasswordAttempt(begun))
+  function accept(uid: string, given: Proof, origin: ProofOrigin): Proved {
+    const { accountId } = given
+    const { identifier } = attemptOf(uid)
+    artifacts.saveAttempt(uid, { ...(identifier && { identifier }), proofs: [given] }, accountId)
+    return { outcome: 'proved', accountId, deviceCookie: welcome(given, origin) }
+  }
+
+  /** Notes that somebody is in, and gives the cookie by which this device is known from now on. */
+  function welcome(given: Proof, { requestId, address, deviceCookie }: ProofOrigin): string {
+    const { accountId, method } = given
+    seen.note(accountId)
     stage(
-      unit,
+      currentUnit(),
       audit.recordWrite({
         type: 'authn.succeeded',
         actor: { kind: 'account', id: accountId },
         accountId,
-        requestId: proof.requestId,
-        address: proof.address,
-        details: { amr: ['pwd'] },
+        requestId,
+        address,
+        details: { amr: amrOf(given) },
       }),
     )
-    const given = { method: 'pwd', accountId, at: clock.seconds() } as const
-    artifacts.saveAttempt(uid, { identifier: proof.identifier, proofs: [given] }, accountId)
-    observe('succeeded')
-    return {
-      outcome: 'proved',
-      accountId,
-      deviceCookie: addDevice(accountId, { cookie: proof.deviceCookie, key: deviceKey, now: clock.now() }),
-    }
+    observe(method, 'succeeded')
+    return addDevice(accountId, { cookie: deviceCookie, key: deviceKey, now: clock.now() })
   }
 
-  function refuse(proof: PasswordProof, begun: BegunAttempt, result: 'failed' | 'limited'): Submitted {
+  function refuse(proof: PasswordProof, begun: BegunAttempt, result: 'failed' | 'limited'): Refused {
     const { account, refusedBy, retryAfterSeconds } = begun
     stage(
       currentUnit(),
@@ -150,10 +209,19 @@ export function createAuthn(deps: AuthnDeps) {
         details: { refusedBy: refusedBy ?? 'password' },
       }),
     )
-    observe(result)
+    observe('pwd', result)
     if (result === 'failed') return { outcome: 'refused' }
     return { outcome: 'limited', retryAfterSeconds, retryAt: after(clock.now(), seconds(retryAfterSeconds)) }
   }
 
-  return { stepOf, submitIdentifier, submitPassword }
+  return {
+    stepOf,
+    submitIdentifier,
+    submitPassword,
+    runningAttempt,
+    keepMailed,
+    acceptMail,
+    provePassword,
+    signIn,
+  }
 }

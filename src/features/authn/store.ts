@@ -4,7 +4,8 @@ import { limits, type Rate, rates } from '../../config/limits.ts'
 import { hashSecret } from '../../kernel/secrets.ts'
 import { dateOf } from '../../kernel/time.ts'
 import type { Bind, Write } from '../../platform/compose.ts'
-import { gapMs, gcra, interval, limitRow, reachMs } from '../../platform/limiter.ts'
+import { reportLimit } from '../../platform/limit-reports.ts'
+import { gapMs, gcra, interval, limitRow, reachMs, standingAfter } from '../../platform/limiter.ts'
 import type { Db, Statement } from '../../platform/postgres.ts'
 import { type InteractionFound, interactionColumns } from '../artifacts/reads.ts'
 import type { Devices } from './device.ts'
@@ -33,6 +34,8 @@ export type PersonRow = {
   roles: string[]
   status: string
   security_epoch: number
+  locale: string | null
+  last_seen_at: Date | null
 }
 
 export type RefusedBy = 'address' | 'account' | 'password_off'
@@ -142,7 +145,8 @@ export function passwordAttemptSql(bind: Bind, attempt: PasswordAttempt) {
 
   const ctes = `
     person AS MATERIALIZED (
-      SELECT id, email, email_canonical, email_verified_at, username, password_hash, roles, status, security_epoch
+      SELECT id, email, email_canonical, email_verified_at, username, password_hash, roles, status, security_epoch,
+        locale, last_seen_at
       FROM accounts
       WHERE email_canonical = ${bind(attempt.emailCanonical, 'text')} OR username = ${bind(attempt.username, 'text')}
       LIMIT 1
@@ -194,6 +198,10 @@ export function passwordAttemptSql(bind: Bind, attempt: PasswordAttempt) {
 export function readPasswordAttempt(row: Answer, attempt: PasswordAttempt): BegunAttempt {
   const refusedBy = attempt.unlimited ? null : refusalOf(row)
   const nowMs = attempt.now.getTime()
+  if (!attempt.unlimited) {
+    const standing = { tat: row.address_tat, now: attempt.now, taken: row.address_taken }
+    reportLimit({ name: 'login.address', ...standingAfter(rates['login.address'], standing) })
+  }
   return {
     account: row.found ? personOf(row) : null,
     allowed: refusedBy === null,
@@ -209,7 +217,7 @@ const addressRow = ({ addressPrefix }: PasswordAttempt): string =>
   limitRow({ name: 'login.address', key: addressPrefix })
 
 function personOf({ id, email, email_canonical, email_verified_at, ...row }: Answer): PersonRow {
-  const { username, password_hash, roles, status, security_epoch } = row
+  const { username, password_hash, roles, status, security_epoch, locale, last_seen_at } = row
   return {
     id,
     email,
@@ -220,6 +228,8 @@ function personOf({ id, email, email_canonical, email_verified_at, ...row }: Ans
     roles,
     status,
     security_epoch,
+    locale,
+    last_seen_at,
   }
 }
 
@@ -271,7 +281,22 @@ export function settlePasswordAttempt({ lane, address }: Pick<BegunAttempt, 'lan
   }
 }
 
-/** The same as a statement of its own. */
+/**
+ * Whoever reads the account's mail is its owner: failures in a row from unknown devices no longer turn its password
+ * off (NIST SP 800-63B-4 §3.2.2). The wait between guesses stays as it is.
+ */
+export function settleOwnerProof(accountId: string): Write {
+  const lane = limitRow({ name: 'login.account', key: accountId })
+  return {
+    row: `rate_limits:${lane}:owner`,
+    shape: 'authn_settle_owner',
+    guard: false,
+    survivesRefusal: true,
+    sql: (bind) => `UPDATE rate_limits r SET failures = 0 WHERE r.key = ${bind(lane, 'text')}`,
+  }
+}
+
+/** What settlePasswordAttempt writes, as a statement of its own. */
 export function settlePasswordStatement(attempt: Pick<BegunAttempt, 'lane' | 'address'>): Statement {
   const values: unknown[] = []
   const text = settlePasswordAttempt(attempt).sql((value, type) => `$${values.push(value)}::${type}`)

@@ -78,6 +78,8 @@ const fields = z.strictObject({
   require_pkce: z.boolean().default(true),
   refresh_grace_seconds: z.int().min(0).max(60).default(10),
   first_party: z.boolean().default(false),
+  /** Whether people may sign in to it by a mailed link or code; they may unless it says no. */
+  email_methods: z.boolean().optional(),
   default_resource: resource.optional(),
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
 })

@@ -1,0 +1,78 @@
+// Owns reading and ending the sessions and grants of one person. How oidc-provider writes them is artifacts.
+import type { Db, Tx } from '../../platform/postgres.ts'
+
+export type SessionRow = {
+  uid: string
+  device_name: string | null
+  address: string | null
+  created_at: Date
+  last_seen_at: Date
+}
+
+export type GrantRow = {
+  client_id: string
+  created_at: Date
+  payload: { openid?: { scope?: string }; resources?: Record<string, string> }
+}
+
+export type SessionStore = ReturnType<typeof createSessionStore>
+
+/** More than one person has, and a bound for a page. */
+const mostRows = 200
+
+export function createSessionStore(db: Pick<Db, 'query'>) {
+  const list = (accountId: string, now: Date): Promise<SessionRow[]> =>
+    db.query<SessionRow>({
+      name: 'sessions_of_account',
+      text: `SELECT uid, device_name, address, created_at, last_seen_at FROM sessions
+        WHERE account_id = $1::uuid AND expires_at > $2::timestamptz
+        ORDER BY last_seen_at DESC, uid LIMIT ${mostRows}`,
+      values: [accountId, now],
+    })
+
+  const listGrants = (accountId: string, now: Date): Promise<GrantRow[]> =>
+    db.query<GrantRow>({
+      name: 'grants_of_account',
+      text: `SELECT client_id, created_at, payload FROM grants
+        WHERE account_id = $1::uuid AND expires_at > $2::timestamptz
+        ORDER BY created_at, id LIMIT ${mostRows}`,
+      values: [accountId, now],
+    })
+
+  /** Ends sessions of the account with every grant that hangs on them, and with those their tokens. */
+  async function end(
+    tx: Tx,
+    accountId: string,
+    which: { only: string } | { except: string },
+  ): Promise<string[]> {
+    const [only, except] = 'only' in which ? [which.only, null] : [null, which.except]
+    const rows = await tx.$queryRaw<{ uid: string }[]>`
+      WITH ended AS (DELETE FROM sessions
+        WHERE account_id = ${accountId}::uuid AND (uid = ${only}::text OR uid <> ${except}::text)
+        RETURNING uid, authorizations),
+      revoked AS (DELETE FROM grants WHERE account_id = ${accountId}::uuid AND id IN
+        (SELECT entry.value->>'grantId' FROM ended, jsonb_each(ended.authorizations) AS entry))
+      SELECT uid FROM ended`
+    return rows.map(({ uid }) => uid)
+  }
+
+  /** Ends everything of the account but one session and what hangs on it: grants of sessions long gone as well. */
+  async function endAllBut(tx: Tx, accountId: string, keepUid: string): Promise<string[]> {
+    const rows = await tx.$queryRaw<{ uid: string }[]>`
+      WITH ended AS (DELETE FROM sessions WHERE account_id = ${accountId}::uuid AND uid <> ${keepUid}::text
+        RETURNING uid),
+      revoked AS (DELETE FROM grants WHERE account_id = ${accountId}::uuid AND id NOT IN
+        (SELECT entry.value->>'grantId' FROM sessions s, jsonb_each(s.authorizations) AS entry
+          WHERE s.account_id = ${accountId}::uuid AND s.uid = ${keepUid}::text
+            AND entry.value->>'grantId' IS NOT NULL))
+      SELECT uid FROM ended`
+    return rows.map(({ uid }) => uid)
+  }
+
+  /** Ends all that the person let one client have. Gives how many grants that were. */
+  async function endGrants(tx: Tx, accountId: string, clientId: string): Promise<number> {
+    return (await tx.grant.deleteMany({ where: { accountId, clientId } })).count
+  }
+
+  return { list, listGrants, end, endAllBut, endGrants }
+}
