@@ -32,7 +32,9 @@ for (const input of document.querySelectorAll('[data-reveal]')) {
 }
 
 for (const time of document.querySelectorAll('time[data-local]')) {
-  time.textContent = new Date(time.dateTime).toLocaleTimeString(document.documentElement.lang, {
+  const day = time.dataset.local === 'day' && { year: 'numeric', month: 'short', day: 'numeric' }
+  time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {
+    ...day,
     hour: '2-digit',
     minute: '2-digit',
   })

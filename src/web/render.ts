@@ -1,16 +1,19 @@
-// Owns the way from a view model to a page: its headline and title, the layout around it, its headers.
+// Owns the way from a view model to a page: its headline and title, the layout around it, its headers, its language.
 // Pages leave uncompressed on purpose: some hold a secret (a set-up token, an xsrf value) beside text the
 // visitor chose, and compressing the two together tells their lengths apart (BREACH). They are small instead;
 // what is big and public, style and script, is compressed in web/assets.ts.
 import type Koa from 'koa'
+import { type Messages, type Translator, withoutDirectionMarks } from '../platform/i18n.ts'
 import type { Templates } from '../platform/templates.ts'
+import { accountHeads } from './account-views.ts'
 import type { Assets } from './assets.ts'
 import { pageHeaders } from './headers.ts'
-import { type AppOnPage, type PageName, type Pages, say } from './views.ts'
+import { type AppOnPage, type PageError, type PageName, type Pages, type Said, say } from './views.ts'
 
 export type RendererDeps = {
   templates: Templates
   assets: Pick<Assets, 'url'>
+  messages: Pick<Messages, 'translator' | 'languages'>
   /** How the operator calls this installation. */
   product?: string
 }
@@ -19,6 +22,7 @@ export type PageOptions = {
   status?: number
   /** Origins, or schemes of native apps, that an answer to this page's form may lead to. */
   formAction?: string[]
+  /** Instead of the language of the request. */
   lang?: string
 }
 
@@ -29,35 +33,50 @@ export type Renderer = {
 
 type Head = { heading: string; title?: string; app?: AppOnPage }
 
-const signInTo = (app?: AppOnPage) => (app ? `Sign in to ${app.name}` : 'Sign in')
+type Say = Translator['t']
+type HeadOf<View> = (view: View, t: Say) => Head
 
-const headOf: { [Name in PageName]: (view: Pages[Name]) => Head } = {
-  'interaction/identifier': ({ app }) => ({ heading: signInTo(app), app }),
-  'interaction/password': ({ app }) => ({
-    heading: signInTo(app),
-    title: `Your password: ${signInTo(app)}`,
+const signInTo = (t: Say, app?: AppOnPage) =>
+  app ? t('interaction.sign_in_to', { app: app.name }) : t('interaction.sign_in')
+
+const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
+  'interaction/identifier': ({ app }, t) => ({ heading: signInTo(t, app), app }),
+  'interaction/password': ({ app }, t) => ({
+    heading: signInTo(t, app),
+    title: t('interaction.password_title', { page: signInTo(t, app) }),
     app,
   }),
-  'interaction/sign-in': ({ app }) => ({ heading: signInTo(app), app }),
-  'interaction/consent': ({ app }) => ({ heading: `Allow access for ${app.name}?`, app }),
-  'interaction/expired': ({ app }) => ({ heading: 'This page expired', app }),
-  'interaction/return': ({ app }) => ({ heading: app ? `Back to ${app.name}` : 'On the way back', app }),
-  'logout/question': () => ({ heading: 'Sign out?' }),
-  'logout/done': () => ({ heading: 'You are signed out' }),
-  error: ({ title }) => ({ heading: title }),
-  'setup/start': ({ purpose }) => ({
-    heading: purpose === 'set_password' ? 'Choose your password' : 'Set up this installation',
+  'interaction/sign-in': ({ app }, t) => ({ heading: signInTo(t, app), app }),
+  'interaction/consent': ({ app }, t) => ({ heading: t('consent.heading', { app: app.name }), app }),
+  'interaction/code': ({ app }, t) => ({ heading: t('interaction.code_heading'), app }),
+  'interaction/link-sent': ({ app }, t) => ({ heading: t('interaction.link_sent_heading'), app }),
+  'interaction/link': ({ app }, t) => ({ heading: signInTo(t, app), app }),
+  'interaction/link-code': ({ app }, t) => ({ heading: t('interaction.link_code_heading'), app }),
+  'interaction/sign-up': ({ app }, t) => ({
+    heading: app ? t('interaction.sign_up_heading_app', { app: app.name }) : t('interaction.sign_up_heading'),
+    app,
   }),
-  'setup/done': () => ({ heading: 'All set' }),
+  'interaction/recover': ({ app }, t) => ({ heading: t('interaction.recover_heading'), app }),
+  'interaction/new-password': ({ app }, t) => ({ heading: t('interaction.new_password_heading'), app }),
+  'interaction/recovered': (_, t) => ({ heading: t('interaction.recovered_heading') }),
+  'interaction/expired': ({ app, over }, t) => ({
+    heading: t(over ? `interaction.${over}_heading` : 'interaction.expired_heading'),
+    app,
+  }),
+  'interaction/return': ({ app }, t) => ({
+    heading: app ? t('interaction.return_heading_app', { app: app.name }) : t('interaction.return_heading'),
+    app,
+  }),
+  'logout/question': (_, t) => ({ heading: t('logout.question_heading') }),
+  'logout/done': (_, t) => ({ heading: t('logout.done_heading') }),
+  error: ({ title }) => ({ heading: title }),
+  'setup/start': ({ purpose }, t) => ({
+    heading: t(purpose === 'set_password' ? 'setup.heading_password' : 'setup.heading'),
+  }),
+  'setup/done': (_, t) => ({ heading: t('setup.done_heading') }),
   'dev/mail': () => ({ heading: 'Mails' }),
+  ...accountHeads,
 }
-
-const rightToLeft = new Set(['ar', 'fa', 'he', 'ur'])
-const directionOf = (lang: string) => (rightToLeft.has(lang.split('-')[0] ?? lang) ? 'rtl' : 'ltr')
-
-// An app's name may not turn the words around it: explicit marks of direction are dropped (Trojan Source).
-const withoutDirectionMarks = (text: string) =>
-  text.replace(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g, '')
 
 /** One or two letters that stand for an app, as its name begins. */
 function initialsOf(name: string): string {
@@ -69,41 +88,79 @@ function initialsOf(name: string): string {
     .toUpperCase()
 }
 
-function problemsOf(view: Pages[PageName]) {
+const inWords = (text: string | Said, { t }: Translator): string =>
+  typeof text === 'string' ? text : t(text.key, text.values)
+
+function errorsOf(errors: PageError[], translator: Translator) {
+  return errors.map(({ field, text, beside }) => ({
+    field,
+    text: inWords(text, translator),
+    beside: beside === undefined ? undefined : inWords(beside, translator),
+  }))
+}
+
+function problemsOf(view: Pages[PageName], translator: Translator) {
   const given = 'errors' in view ? (view.errors ?? []) : []
   const retryAt = 'retryAt' in view ? view.retryAt : undefined
   const retryAfterSeconds = 'retryAfterSeconds' in view ? view.retryAfterSeconds : undefined
-  return { errors: given.length === 0 && retryAt ? [say.tooManyTries()] : given, retryAt, retryAfterSeconds }
+  const errors = given.length === 0 && retryAt ? [say.tooManyTries()] : given
+  return { errors: errorsOf(errors, translator), retryAt, retryAfterSeconds }
 }
 
-export function createRenderer({ templates, assets, product = 'Foyer' }: RendererDeps): Renderer {
-  function htmlOf<Name extends PageName>(name: Name, view: Pages[Name], lang: string): string {
-    const { heading, title = heading, app } = headOf[name](view)
-    const problems = problemsOf(view)
+/** Pages that are shown once: whoever asks again at their address gets another answer. */
+const shownOnce = new Set<PageName>(['interaction/return', 'setup/done'])
+const isForDevelopers = (name: PageName) => name.startsWith('dev/')
+
+/** Where the page is shown again in another language; nowhere, when only a form led to it. */
+function stayAt(ctx: Koa.Context, name: PageName): string | undefined {
+  if (shownOnce.has(name) || isForDevelopers(name)) return undefined
+  const { stayAt } = ctx.state
+  return stayAt ?? (ctx.method === 'GET' ? ctx.originalUrl : undefined)
+}
+
+export function createRenderer({ templates, assets, messages, product = 'Foyer' }: RendererDeps): Renderer {
+  type Shown<Name extends PageName> = { name: Name; view: Pages[Name]; stay?: string | undefined }
+
+  function htmlOf<Name extends PageName>({ name, view, stay }: Shown<Name>, translator: Translator): string {
+    const { lang, dir, t, rich } = translator
+    const words = { lang, dir, t, rich }
+    const { heading, title = heading, app } = headOf[name](view, t)
+    const problems = problemsOf(view, translator)
     const { errors } = problems
-    return templates.render('layout', {
-      lang,
-      dir: directionOf(lang),
-      wide: name.startsWith('dev/'),
+    const wholeTitle = `${withoutDirectionMarks(title)} – ${product}`
+    const layout = {
+      wide: isForDevelopers(name),
       heading: withoutDirectionMarks(heading),
-      title: `${errors.length > 0 ? 'Error: ' : ''}${withoutDirectionMarks(title)} – ${product}`,
+      title: errors.length > 0 ? t('common.error_title', { title: wholeTitle }) : wholeTitle,
       initials: app ? initialsOf(app.name) : '',
       product,
       ...problems,
+      stay,
+      languages: stay === undefined ? [] : messages.languages(),
       css: assets.url('app.css'),
       script: assets.url('login.js'),
       icon: assets.url('favicon.svg'),
-      body: templates.render(name, { ...view, errors, goOn: assets.url('return.js') }),
-    })
+      body: templates.render(name, { ...view, errors, goOn: assets.url('return.js') }, words),
+    }
+    return templates.render('layout', layout, words)
+  }
+
+  /** Tools of development speak English only. */
+  function translatorOf(ctx: Koa.Context, name: PageName, lang?: string): Translator {
+    if (isForDevelopers(name)) return messages.translator('en')
+    const asked: Translator | undefined = ctx.state.translator
+    return lang === undefined && asked ? asked : messages.translator(lang ?? 'en')
   }
 
   return {
-    page(ctx, name, view, { status = 200, formAction = [], lang = 'en' } = {}) {
+    page(ctx, name, view, { status = 200, formAction = [], lang } = {}) {
+      const translator = translatorOf(ctx, name, lang)
       ctx.state.page = name
       ctx.status = status
       ctx.type = 'html'
+      ctx.set('Content-Language', translator.lang)
       pageHeaders(ctx, { formAction })
-      ctx.body = htmlOf(name, view, lang)
+      ctx.body = htmlOf({ name, view, stay: stayAt(ctx, name) }, translator)
     },
   }
 }

@@ -1,19 +1,16 @@
 // Owns what each page needs to know: one type per page, and the sentences that more than one caller says.
-// How a page looks is in views/ and public/; when it is shown is for the features and src/oidc to decide.
+// How a page looks is in views/ and public/, its words are in locales/; when it is shown is for the features and
+// src/oidc to decide.
+import type { AccountPages } from './account-views.ts'
+import type { PageError } from './sentences.ts'
+
+export type { PageError, Said } from './sentences.ts'
 
 /** The app a page is about, as its owner registered it. */
 export type AppOnPage = {
   name: string
   /** Where the app starts (`client_uri`), once checked to be http or https. */
   uri?: string
-}
-
-/** What the person should mend. `field` is the id of the input (`email`, `password`, …) it is about. */
-export type PageError = {
-  text: string
-  field?: string
-  /** Shorter words to show beside the field; the full text stands in the summary. */
-  beside?: string
 }
 
 export type DemoPerson = { name: string; email: string; password: string }
@@ -28,6 +25,9 @@ type SignInBase = {
   retryAfterSeconds?: number
   /** Offers a link or a code by mail instead of the password. */
   emailMethods?: boolean
+  /** Where the way to a new password begins, and where one signs up. */
+  recover?: string
+  signUp?: string
 }
 
 /**
@@ -59,11 +59,70 @@ export type ConsentPage = {
   unverified?: boolean
 }
 
+/** A mail is on its way; its code is typed on the page that asked for it. */
+export type MailCodePage = {
+  action: string
+  app?: AppOnPage
+  via: 'code' | 'link' | 'sign_up' | 'recovery'
+  /** Where the mail went, masked. */
+  email: string
+  sentAt: Date
+  expiresAt: Date
+  /** When another mail may be asked for, and whether that is now. */
+  resendAt: Date
+  mayResend: boolean
+  /** A code may still be typed; else only another mail helps. */
+  open: boolean
+  /** After several mails the other ways come to the fore. */
+  otherWaysFirst: boolean
+  errors?: PageError[]
+  retryAt?: Date
+  retryAfterSeconds?: number
+}
+
+/** Where a mailed link leads in the browser that asked: one button. */
+export type LinkPage = { action: string; token: string; email: string; app?: AppOnPage }
+
+/** Where it leads anywhere else: the code, or a button that shows it. */
+export type LinkCodePage =
+  | { email: string; code: string; app?: AppOnPage }
+  | { email: string; code?: undefined; action: string; token: string; app?: AppOnPage }
+
+/** Asks for an address alone: to sign up, or because the password was forgotten. */
+export type AddressPage = {
+  action: string
+  /** The sign-in it was opened from. */
+  back: string
+  app?: AppOnPage
+  email?: string
+  /** Nobody can sign up here by themselves. */
+  closed?: boolean
+  errors?: PageError[]
+  retryAt?: Date
+  retryAfterSeconds?: number
+}
+
+export type NewPasswordPage = {
+  action: string
+  app?: AppOnPage
+  /** Whose password it is. */
+  email: string
+  minLength: number
+  errors?: PageError[]
+}
+
+/** A new password was set where no sign-in waits for it. */
+export type RecoveredPage = { account: string }
+
 /** A page that can no longer be used. With `action` it is started anew, else the person leaves by `backTo`. */
 export type ExpiredPage = {
+  /** What is over: a page when it is not said. */
+  over?: 'link_expired' | 'link_used' | 'reset_expired' | 'reset_used'
   app?: AppOnPage
   action?: string
   backTo?: { name: string; uri: string }
+  /** Where the person's own page is: for whoever comes from nowhere. */
+  account?: string
 }
 
 export type ErrorPage = {
@@ -126,6 +185,14 @@ export type Pages = {
   'interaction/password': PasswordPage
   'interaction/sign-in': SignInPage
   'interaction/consent': ConsentPage
+  'interaction/code': MailCodePage
+  'interaction/link-sent': MailCodePage
+  'interaction/link': LinkPage
+  'interaction/link-code': LinkCodePage
+  'interaction/sign-up': AddressPage
+  'interaction/recover': AddressPage
+  'interaction/new-password': NewPasswordPage
+  'interaction/recovered': RecoveredPage
   'interaction/expired': ExpiredPage
   'interaction/return': ReturnPage
   'logout/question': LogoutPage
@@ -134,45 +201,46 @@ export type Pages = {
   'setup/start': SetupPage
   'setup/done': SetupDonePage
   'dev/mail': DevMailPage
-}
+} & AccountPages
 
 export type PageName = keyof Pages
 
 /** Sentences about input say what to do, not what failed. */
 export const say = {
-  emailMissing: (): PageError => ({ field: 'email', text: 'Enter your email address or username.' }),
-  passwordMissing: (): PageError => ({ field: 'password', text: 'Enter your password.' }),
+  emailMissing: (): PageError => ({ field: 'email', text: { key: 'interaction.identifier_missing' } }),
+  passwordMissing: (): PageError => ({ field: 'password', text: { key: 'interaction.password_missing' } }),
   /** Unknown person and wrong password alike. */
   wrongPassword: ({ emailMethods = false } = {}): PageError => ({
     field: 'password',
-    text: emailMethods
-      ? 'That email and password do not match: check both, or have a link or a code mailed to you.'
-      : 'That email and password do not match: check the address, or type the password again.',
-    beside: 'Type your password again.',
+    text: { key: emailMethods ? 'interaction.no_match_mail' : 'interaction.no_match' },
+    beside: { key: 'interaction.no_match_beside' },
   }),
-  tooManyTries: (): PageError => ({
-    text: 'Too many tries. Nothing is lost: wait a little, then sign in as usual.',
-  }),
-  busy: (): PageError => ({ text: 'Foyer is very busy right now. Try again in a few seconds.' }),
-  nameMissing: (): PageError => ({ field: 'name', text: 'Enter your name.' }),
-  emailInvalid: (): PageError => ({
-    field: 'email',
-    text: 'Enter an email address such as name@example.com.',
-  }),
+  tooManyTries: (): PageError => ({ text: { key: 'interaction.too_many_tries' } }),
+  busy: (): PageError => ({ text: { key: 'interaction.busy' } }),
+  nameMissing: (): PageError => ({ field: 'name', text: { key: 'error.field.name_missing' } }),
+  emailInvalid: (): PageError => ({ field: 'email', text: { key: 'error.field.email_invalid' } }),
   passwordTooShort: (minLength: number): PageError => ({
     field: 'password',
-    text: `Choose a password of at least ${minLength} characters.`,
+    text: { key: 'error.field.password_too_short', values: { minLength } },
   }),
   passwordTooLong: (maxLength: number): PageError => ({
     field: 'password',
-    text: `Choose a password of at most ${maxLength} characters.`,
+    text: { key: 'error.field.password_too_long', values: { maxLength } },
+  }),
+  codeMissing: (): PageError => ({ field: 'code', text: { key: 'interaction.code_missing' } }),
+  codeWrong: (): PageError => ({
+    field: 'code',
+    text: { key: 'interaction.code_wrong' },
+    beside: { key: 'interaction.code_wrong_beside' },
+  }),
+  resendTooEarly: (): PageError => ({ text: { key: 'interaction.resend_too_early' } }),
+  newPasswordMissing: (): PageError => ({
+    field: 'password',
+    text: { key: 'interaction.new_password_missing' },
   }),
   setupTokenWrong: (): PageError => ({
     field: 'token',
-    text: 'Copy the newest set-up token from the log: this one is not valid, or has been used.',
-    beside: 'Copy the token from the log again.',
-  }),
-  offlineAccess: (): ConsentItem => ({
-    title: 'Keep working when you are not signed in, until you remove it',
+    text: { key: 'setup.token_wrong' },
+    beside: { key: 'setup.token_wrong_beside' },
   }),
 } as const
