@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http'
 import type Router from '@koa/router'
 import Koa from 'koa'
 import compose from 'koa-compose'
+import { createDoor } from './door.ts'
 import { createCookieKeys } from './oidc/cookies.ts'
 import { structuredTokens } from './oidc/structured-tokens.ts'
 import { unitOfWork } from './oidc/unit.ts'
@@ -12,6 +13,8 @@ import { createDevRouter, createRouter } from './routes.ts'
 import { logAppErrors, pinOrigin, requestContext } from './web/context.ts'
 import { securityHeaders } from './web/headers.ts'
 import { type Checks, health } from './web/health.ts'
+import { chooseLanguage } from './web/language.ts'
+import { limitHeaders } from './web/limit.ts'
 import { describeProblems, errorBoundary } from './web/problem.ts'
 
 export type App = {
@@ -51,18 +54,25 @@ export async function createApp(options: AppOptions): Promise<App> {
   logAppErrors(app, log)
 
   const protocol = createProtocol(options)
-  const { browser, screens } = protocol
+  const { browser, cookies, screens } = protocol
   const { live, metadata } = await createLiveProvider(app, options, { cookieKeys, ...protocol })
   telemetry.watchSigningKey(() => live.signsSince(config.accessTokenAlg))
   const unit = unitOfWork({ artifacts, browserHash: browser.hash, showFinished: screens.showFinished })
   const protocolStack: Koa.Middleware[] = [
     browser.middleware,
     unit,
-    structuredTokens({ artifacts, findClient: clientCache.find, read: live.read, clock }),
+    structuredTokens({
+      artifacts,
+      stateOf: protocol.stateOf,
+      findClient: clientCache.find,
+      read: live.read,
+      clock,
+    }),
     live.handle,
   ]
   const middlewares: Koa.Middleware[] = [
     requestContext({ config, log, access, clock, observe: telemetry.observeRequest }),
+    chooseLanguage({ messages: pages.messages, fallback: config.locale, cookies }),
     securityHeaders({ config }),
     errorBoundary({ log, renderPage: screens.renderProblem }),
     // First, since nearly every request is one of these.
@@ -71,6 +81,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     pages.assets.middleware,
     describeProblems(),
     mount(createDevRouter(options)),
+    ...createDoor(app, options, { live, protocol }),
+    limitHeaders(),
     unit,
     mount(createRouter(options, live, protocol)),
     live.handle,

@@ -1,16 +1,30 @@
 // Owns which jobs there are and when the recurring ones are due. Inside the server, or in a worker of its own.
+import { reuseNoticeTask } from './features/authn/reuse-notice.ts'
+import { mailTask } from './features/outbox/service.ts'
 import type { RunningQueue } from './platform/queue.ts'
 import type { Services } from './services.ts'
 
 // Every minute, so that the tables stay as large as what is alive.
 const crontab = '* * * * * sweep ?max=1&jobKey=sweep'
 
-export function runJobs({ queue, artifacts, log }: Services): Promise<RunningQueue> {
+export function runJobs({
+  queue,
+  artifacts,
+  outbox,
+  reuseNotice,
+  deletion,
+  log,
+}: Services): Promise<RunningQueue> {
   const tasks = {
     sweep: async () => {
       const deleted = await artifacts.sweep()
       if (deleted > 0) log.info({ event: 'artifacts.swept', deleted })
+      for (const task of [mailTask, reuseNoticeTask]) await queue.discardDead(task)
+      const erased = await deletion.eraseDue()
+      if (erased > 0) log.info({ event: 'accounts.erased', erased })
     },
+    [mailTask]: outbox.task,
+    [reuseNoticeTask]: reuseNotice.task,
   }
   return queue.run(tasks, crontab)
 }

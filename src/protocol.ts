@@ -1,12 +1,14 @@
 // The composition root of the protocol: the provider that is in force, and what stands around it. No logic here.
 import type Koa from 'koa'
 import type { Config } from './config/schema.ts'
+import { createAuthn } from './features/authn/service.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClaims } from './oidc/claims.ts'
 import { appOf, metadataOf } from './oidc/client-metadata.ts'
 import type { CookieKeys } from './oidc/cookies.ts'
 import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
+import { createFirstPartyGrant } from './oidc/grants/first-party.ts'
 import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
 import { createMetadataServer } from './oidc/metadata.ts'
@@ -14,6 +16,9 @@ import { createProvider } from './oidc/provider.ts'
 import { createResources } from './oidc/resources.ts'
 import { createRestart } from './oidc/restart.ts'
 import { createScreens } from './oidc/screens.ts'
+import { createInnerSecret } from './oidc/token-desk.ts'
+import { createTokenState } from './oidc/token-state.ts'
+import { createMessages } from './platform/i18n.ts'
 import { loadTemplates } from './platform/templates.ts'
 import type { Services } from './services.ts'
 import { createAssets } from './web/assets.ts'
@@ -36,18 +41,44 @@ export function createPages() {
   const reload = isFromSources()
   const assets = createAssets(projectFolder('public'), { reload })
   const templates = loadTemplates(projectFolder('views'), { reload })
-  return { assets, templates, renderer: createRenderer({ templates, assets }) }
+  const messages = createMessages(projectFolder('locales'), { reload })
+  return { assets, templates, messages, renderer: createRenderer({ templates, assets, messages }) }
 }
 
 export type SharedPages = ReturnType<typeof createPages>
 
+/** The only door to a session, for pages and programs alike. */
+function createSignIns({ config, services, demoPeople }: AppOptions) {
+  const { accountStore, artifacts, audit, clock, db, outbox, passwords, sealer, telemetry } = services
+  return createAuthn({
+    db,
+    clock,
+    sealer,
+    passwords,
+    artifacts,
+    accounts: accountStore,
+    audit,
+    outbox,
+    layout: config.loginLayout,
+    isUnlimited: (email) => config.testHooks && demoPeople.some((person) => person.email === email),
+    observe: telemetry.countLogin,
+  })
+}
+
 /** What the protocol needs besides the provider itself. */
-export function createProtocol({ config, services, pages }: AppOptions) {
+export function createProtocol(options: AppOptions) {
+  const { config, services, pages } = options
   const { artifacts, clientCache } = services
   const cookies = cookiePolicy(config)
   const browser = browserCookies({ cookies })
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
+  const claims = createClaims({ artifacts })
+  const resources = createResources({
+    accessTokenAlg: config.accessTokenAlg,
+    findClient: clientCache.find,
+    findApi: clientCache.findApi,
+  })
   const restart = createRestart({
     issuer: config.issuer,
     artifacts,
@@ -56,16 +87,20 @@ export function createProtocol({ config, services, pages }: AppOptions) {
     browserHash: browser.hash,
   })
   return {
+    authn: createSignIns(options),
     cookies,
     browser,
     restart,
     screens: createScreens({ renderer, restart, artifacts, findApp }),
-    claims: createClaims({ artifacts }),
-    resources: createResources({
-      accessTokenAlg: config.accessTokenAlg,
-      findClient: clientCache.find,
-      findApi: clientCache.findApi,
+    claims,
+    resources,
+    firstPartyGrant: createFirstPartyGrant({
+      claims,
+      resources,
+      sessionTtlSeconds: config.refreshTokenTtlSeconds,
     }),
+    innerSecret: createInnerSecret(),
+    stateOf: createTokenState({ artifacts, findClient: clientCache.find, clock: services.clock }),
   }
 }
 
@@ -78,7 +113,8 @@ export async function createLiveProvider(
 ) {
   const { artifacts, audit, clientCache, clock, signingKeys, telemetry } = services
   const metadata = createMetadataServer({ clock, observe: telemetry.observeRequest })
-  const findClientMetadata = async (id: string) => metadataOf(await clientCache.find(id), clock)
+  const findClientMetadata = async (id: string) =>
+    protocol.innerSecret.addTo(metadataOf(await clientCache.find(id), clock))
   const live = await createLive({
     issuer: config.issuer,
     loadKeys: () => loadSigningKeys({ store: signingKeys, clock, accessTokenAlg: config.accessTokenAlg }),

@@ -1,34 +1,26 @@
 // The composition root of pages: each feature's pages are handed what they need and mounted. No logic here.
 import Router from '@koa/router'
+import { mountAccountPages } from './console/account-pages.ts'
+import { createAccountSession } from './console/account-session.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
 import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
-import { createAuthn } from './features/authn/service.ts'
+import { createBrowserSession } from './oidc/browser-session.ts'
+import { appOf } from './oidc/client-metadata.ts'
 import { mountInteractions } from './oidc/interactions.ts'
+import { signInCookies } from './oidc/sign-in-cookies.ts'
 import { createLimiter } from './platform/limiter.ts'
 import type { AppOptions, LiveProvider, Protocol } from './protocol.ts'
 import { sameOriginPosts } from './web/csrf.ts'
+import { mountLanguageChoice } from './web/language.ts'
 
 /** The pages that people answer. */
 export function createRouter(options: AppOptions, live: LiveProvider, protocol: Protocol): Router {
   const { config, services, pages, demoPeople } = options
-  const { artifacts, audit, accountStore, clock, db, passwords, sealer, telemetry, tickets, claimsOf } =
-    services
-  const { cookies, browser, resources, restart } = protocol
+  const { artifacts, clock, db, tickets, claimsOf } = services
+  const { authn, cookies, browser, resources, restart } = protocol
   const { renderer } = pages
   const router = new Router()
-  const authn = createAuthn({
-    db,
-    clock,
-    sealer,
-    passwords,
-    artifacts,
-    accounts: accountStore,
-    audit,
-    layout: config.loginLayout,
-    isUnlimited: (email) => config.testHooks && demoPeople.some((person) => person.email === email),
-    observe: (result) => telemetry.countLogin('pwd', result),
-  })
   mountInteractions({
     router,
     provider: live.provider,
@@ -41,12 +33,39 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     renderer,
     restart,
     demoPeople,
+    issuer: config.issuer,
+    clock,
+    artifacts,
+    passwordless: services.passwordless,
+    recovery: services.recovery,
+    viewOf: (id) => services.challenges.view({ id }),
+    browserHash: browser.hash,
+    cookies: signInCookies({ cookies }),
+    registrationOpen: config.registration !== 'closed',
+    minLength: config.passwordMinLength,
     deviceCookie: browser.device,
     sameOrigin: sameOriginPosts({
       issuer: config.issuer,
       cookies: [cookies.name('foyer_interaction', 'path'), cookies.name('foyer_browser', 'host')],
     }),
+    sameOriginByToken: sameOriginPosts({ issuer: config.issuer, cookies: [] }),
   })
+  mountAccountPages({
+    ...services,
+    router,
+    renderer,
+    session: createAccountSession({
+      issuer: config.issuer,
+      clock,
+      accounts: services.accounts,
+      sessionOf: createBrowserSession(live.provider),
+    }),
+    nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
+    languages: pages.messages.languages,
+    minLength: config.passwordMinLength,
+    sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [cookies.name('foyer_session', 'host')] }),
+  })
+  mountLanguageChoice({ router, issuer: config.issuer, cookies })
   mountSetupPages({
     router,
     tickets,

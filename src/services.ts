@@ -1,8 +1,26 @@
 // The composition root of everything below HTTP: the database is opened, each service is built once and handed
 // what it needs. The server, the worker and the command line all begin here.
+import { demoPeople } from '../prisma/seed.ts'
 import type { Config } from './config/schema.ts'
 import { claimsOf } from './features/accounts/claims.ts'
-import { createPasswordPolicy } from './features/accounts/password-policy.ts'
+import { createDeletion } from './features/accounts/deletion-service.ts'
+import { createDeletionStore } from './features/accounts/deletion-store.ts'
+import { createEmailChange } from './features/accounts/email-change-service.ts'
+import { createEmailChangeStore } from './features/accounts/email-change-store.ts'
+import { createExport } from './features/accounts/export.ts'
+import { createLeakedPasswords } from './features/accounts/password-leaks.ts'
+import { createCommonPasswords } from './features/accounts/password-list.ts'
+import {
+  createPasswordCheck,
+  createPasswordPolicy,
+  createStrength,
+} from './features/accounts/password-policy.ts'
+import { createPasswordChange } from './features/accounts/password-service.ts'
+import { createPasswordStore } from './features/accounts/password-store.ts'
+import { createRecovery } from './features/accounts/recovery-service.ts'
+import { createRecoveryStore } from './features/accounts/recovery-store.ts'
+import { createRegistration } from './features/accounts/registration-service.ts'
+import { createRegistrationStore } from './features/accounts/registration-store.ts'
 import { createAccounts } from './features/accounts/service.ts'
 import { createAccountStore } from './features/accounts/store.ts'
 import { createTickets } from './features/accounts/tickets.ts'
@@ -10,23 +28,38 @@ import { createArtifacts } from './features/artifacts/service.ts'
 import { createSigningKeyStore } from './features/artifacts/signing-keys.ts'
 import { endAllOf, endAllOfClient } from './features/artifacts/store.ts'
 import { createAudit } from './features/audit/service.ts'
+import { createReuseNotice, reuseNoticeOf } from './features/authn/reuse-notice.ts'
+import { createHandOver } from './features/challenges/mail.ts'
+import { createChallenges } from './features/challenges/service.ts'
+import { withAccountClient } from './features/clients/built-in.ts'
 import { createClientCache } from './features/clients/cache.ts'
+import { saveFirstParty } from './features/clients/first-party-store.ts'
 import { createClients } from './features/clients/service.ts'
 import { createClientStore } from './features/clients/store.ts'
+import { createOutbox, mailTask } from './features/outbox/service.ts'
+import { createPasswordless } from './features/passwordless/service.ts'
+import { deviceNameOf } from './features/sessions/device-names.ts'
+import { createSessions } from './features/sessions/service.ts'
+import { createSessionStore } from './features/sessions/store.ts'
 import { createTeams } from './features/teams/service.ts'
 import { createTeamStore } from './features/teams/store.ts'
+import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClock, replaceDateNow } from './kernel/time.ts'
 import type { Connection } from './platform/connection.ts'
 import { openDatabase } from './platform/database.ts'
+import { createMessages } from './platform/i18n.ts'
+import { createLimiter } from './platform/limiter.ts'
 import { createListener } from './platform/listener.ts'
 import { createAccessLog, createLog } from './platform/log.ts'
 import { createInbox, createMailer } from './platform/mailer.ts'
+import { createOutbound } from './platform/outbound.ts'
 import { createPasswords } from './platform/passwords.ts'
 import { createDb } from './platform/postgres.ts'
 import { createQueue } from './platform/queue.ts'
 import { createRedis } from './platform/redis.ts'
 import { createSealer, loadKeyEncryptionKey } from './platform/sealer.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { loadTemplates } from './platform/templates.ts'
 import { createTimekeeper } from './platform/timekeeper.ts'
 
 export type Role = 'server' | 'guest'
@@ -85,15 +118,83 @@ function createPlatform(config: Config, connection: Connection, { role, onStatem
 
 export type Platform = ReturnType<typeof createPlatform>
 
-function createFeatures(platform: Platform, sealer: ReturnType<typeof createSealer>) {
-  const { config, db, clock, listener, redis, timekeeper, passwords } = platform
-  const audit = createAudit({ db, clock })
-  const artifacts = createArtifacts({
+function createMails(platform: Platform, sealer: ReturnType<typeof createSealer>) {
+  const { config, queue, mailer, clock, log, telemetry } = platform
+  const reload = isFromSources()
+  const templates = loadTemplates(projectFolder('views/mail'), { reload })
+  const messages = createMessages(projectFolder('locales'), { reload })
+  telemetry.watchOutbox(() => queue.countWaiting(mailTask))
+  return createOutbox({
+    queue,
+    sealer,
+    mailer,
+    clock,
+    log,
+    sender: { product: 'Foyer', issuer: config.issuer, deviceOf: deviceNameOf },
+    wordsOf: (language) =>
+      messages.translator(messages.choose({ account: language, fallback: config.locale })),
+    render: (letter) => templates.render('letter', letter),
+    observe: telemetry.countMail,
+  })
+}
+
+function createPasswordRules({ config, log }: Platform) {
+  const minLength = config.passwordMinLength
+  const rules = { minLength, ...(config.passwordBlocklist && { isCommon: createCommonPasswords() }) }
+  const outbound = createOutbound({ testHooks: config.testHooks })
+  const isLeaked =
+    config.passwordBreachUrl === undefined
+      ? undefined
+      : createLeakedPasswords({ url: config.passwordBreachUrl, ask: outbound, log })
+  const policy = createPasswordCheck({ policy: createPasswordPolicy(rules), isLeaked })
+  return { policy, strengthOf: createStrength(rules) }
+}
+
+type Founded = {
+  sealer: ReturnType<typeof createSealer>
+  audit: ReturnType<typeof createAudit>
+  outbox: ReturnType<typeof createOutbox>
+  sessions: ReturnType<typeof createSessions>
+  accounts: ReturnType<typeof createAccounts>
+  accountStore: ReturnType<typeof createAccountStore>
+}
+
+/** What people do with mails and passwords. */
+function createProofs(platform: Platform, founded: Founded) {
+  const { config, db, clock, passwords } = platform
+  const limiter = createLimiter({ db })
+  const unlimited = config.testHooks ? demoPeople.map(({ email }) => email) : []
+  const challenges = createChallenges({ ...founded, db, limiter, clock, unlimited })
+  const deps = { ...founded, db, clock, limiter, challenges, passwords, issuer: config.issuer }
+  const shared = { ...deps, sendMail: founded.outbox.enqueue, endAll: endAllOf }
+  const recovery = createRecovery({ ...shared, store: createRecoveryStore(db) })
+  const passwordChange = createPasswordChange({
+    ...shared,
+    store: createPasswordStore(db),
+    endOthers: founded.sessions.endOthersIn,
+  })
+  const emailChange = createEmailChange({ ...shared, store: createEmailChangeStore() })
+  const holders = createRegistrationStore(db)
+  const joining = { ...shared, mode: config.registration, handOver: createHandOver(shared) }
+  const registration = createRegistration({
+    ...joining,
+    store: holders,
+    accountUrl: `${config.issuer}/account`,
+  })
+  const passwordless = createPasswordless({ ...joining, holders, registration })
+  return { challenges, recovery, passwordChange, emailChange, registration, passwordless }
+}
+
+/** What oidc-provider keeps, and what happens when something spent comes back. */
+function createProtocolStorage(platform: Platform, { sealer, audit }: Pick<Founded, 'sealer' | 'audit'>) {
+  const { config, db, clock, queue, timekeeper } = platform
+  return createArtifacts({
     db,
     clock,
     sealer,
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
     lastOutage: timekeeper.lastOutage,
+    reuseNotice: () => reuseNoticeOf(queue, clock),
     reuseFact: (unit, grantId) =>
       audit.recordWrite({
         type: 'token.reuse_detected',
@@ -103,9 +204,58 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
         ...(unit.origin.address !== undefined && { address: unit.origin.address }),
       }),
   })
+}
 
+function createClientFeatures(
+  platform: Platform,
+  { sealer, audit, accounts, outbox }: Pick<Founded, 'sealer' | 'audit' | 'accounts' | 'outbox'>,
+) {
+  const { config, db, clock, listener, redis } = platform
+  const clientStore = createClientStore(db)
+  const clientCache = createClientCache({
+    store: withAccountClient(clientStore, config),
+    listener,
+    redis,
+    sealer,
+    clock,
+  })
+  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
+  const reuseNotice = createReuseNotice({
+    db,
+    accounts,
+    appName: async (id) => (await clientCache.find(id))?.metadata.client_name ?? id,
+    outbox,
+  })
+  return { clients, clientCache, reuseNotice }
+}
+
+/** What people take along, and how they go. */
+function createDeparture(
+  { config, db, clock }: Platform,
+  founded: Omit<Founded, 'sealer'>,
+  { membershipsOf }: ReturnType<typeof createTeams>,
+) {
+  const deletion = createDeletion({
+    ...founded,
+    db,
+    store: createDeletionStore(db),
+    clock,
+    endAll: endAllOf,
+    sendMail: founded.outbox.enqueue,
+    issuer: config.issuer,
+  })
+  const { exportOf } = createExport({ ...founded, membershipsOf, clock })
+  return { deletion, exportOf }
+}
+
+function createFeatures(platform: Platform, sealer: ReturnType<typeof createSealer>) {
+  const { db, clock, passwords } = platform
+  const audit = createAudit({ db, clock })
+  const artifacts = createProtocolStorage(platform, { sealer, audit })
+  const outbox = createMails(platform, sealer)
+  const sessions = createSessions({ db, store: createSessionStore(db), clock, audit, endAllOf })
   const accountStore = createAccountStore(db)
-  const policy = createPasswordPolicy({ minLength: config.passwordMinLength })
+  const { policy, strengthOf } = createPasswordRules(platform)
   const accounts = createAccounts({
     db,
     store: accountStore,
@@ -116,23 +266,34 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     endAll: endAllOf,
   })
   const tickets = createTickets({ db, store: accountStore, accounts, clock, audit })
+  const proofs = createProofs(platform, { sealer, audit, outbox, sessions, accounts, accountStore })
 
-  const clientStore = createClientStore(db)
-  const clientCache = createClientCache({ store: clientStore, listener, redis, sealer, clock })
-  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
+  const { clients, clientCache, reuseNotice } = createClientFeatures(platform, {
+    sealer,
+    audit,
+    accounts,
+    outbox,
+  })
   const teams = createTeams({ db, store: createTeamStore(db), clock, accounts, audit })
   const signingKeys = createSigningKeyStore({ db, sealer })
+  const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, teams)
 
   return {
     audit,
     artifacts,
+    outbox,
+    reuseNotice,
+    sessions,
     accountStore,
     accounts,
     tickets,
+    strengthOf,
+    ...proofs,
     clients,
     clientCache,
     teams,
     signingKeys,
+    ...departure,
     claimsOf,
   }
 }
@@ -153,6 +314,9 @@ export async function openServices(config: Config, options: OpenOptions) {
   await platform.timekeeper.start()
   const sealer = createSealer(key)
   const features = createFeatures(platform, sealer)
+  if (role === 'server') {
+    await saveFirstParty(platform.db, { issuer: config.issuer, now: platform.clock.now() })
+  }
 
   async function close(): Promise<void> {
     await platform.timekeeper.stop()

@@ -6,10 +6,11 @@ import type { Tickets } from '../features/accounts/tickets.ts'
 import { AppError, rateLimited } from '../kernel/errors.ts'
 import type { Limiter } from '../platform/limiter.ts'
 import { addressPrefix } from '../web/address.ts'
+import { pageErrorsOf } from '../web/field-errors.ts'
 import { type Form, readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
 import type { Renderer } from '../web/render.ts'
-import type { PageError, SetupDonePage, SetupPage } from '../web/views.ts'
+import type { SetupDonePage, SetupPage } from '../web/views.ts'
 
 export type SetupPagesDeps = {
   router: Router
@@ -70,11 +71,9 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
       renderer.page(ctx, 'setup/done', { email: await finish(form, token, purpose), purpose })
     } catch (error) {
       if (!(error instanceof AppError) || error.kind !== 'invalid') throw error
-      show(ctx, { token, purpose, email: form.email, name: form.name, errors: errorsOf(error) }, 422)
+      const errors = pageErrorsOf(error, { minLength })
+      show(ctx, { token, purpose, email: form.email, name: form.name, errors }, 422)
     }
   })
   router.all(path, otherMethods('GET', 'HEAD', 'POST'))
 }
-
-const errorsOf = (error: AppError): PageError[] =>
-  (error.details.errors ?? []).map(({ pointer, detail }) => ({ field: pointer.slice(1), text: detail }))

@@ -42,6 +42,7 @@ function rowsOf({ mode, issuer, playground }: BannerFacts): Row[] {
   return [
     ...(playground === undefined ? [] : [{ ...tryIt, url: playground }]),
     { name: 'Issuer', url: issuer, note: '/.well-known/openid-configuration' },
+    { name: 'Account', url: `${issuer}/account`, note: 'profile, devices, apps, data' },
     ...(mode === 'development' ? [mail] : []),
   ]
 }

@@ -1,6 +1,7 @@
 // Owns consent: what the page says an app would get, with the person's own values, and the grant of what was allowed.
 import type { Client, Grant, Interaction, Provider } from 'oidc-provider'
 import type { Claims } from '../features/accounts/claims.ts'
+import type { Translator } from '../platform/i18n.ts'
 import type { ConsentApi, ConsentItem, ConsentPage } from '../web/views.ts'
 import { claimsOfScopes } from './claims.ts'
 
@@ -14,17 +15,25 @@ type Requested = {
 type ResourceInfo = { name: string; scopes: ReadonlySet<string> }
 export type FindResource = (identifier: string, client: Client) => Promise<ResourceInfo | undefined>
 
-const titles: Record<string, string> = {
-  name: 'Your name',
-  email: 'Your email',
-  phone_number: 'Your phone number',
-  address: 'Your postal address',
-  teams: 'Your teams',
-  roles: 'Your roles',
-  picture: 'Your picture',
-  birthdate: 'Your date of birth',
-  locale: 'Your language',
-  zoneinfo: 'Your time zone',
+const titled = [
+  'name',
+  'preferred_username',
+  'email',
+  'phone_number',
+  'address',
+  'teams',
+  'roles',
+  'picture',
+  'birthdate',
+  'gender',
+  'locale',
+  'zoneinfo',
+  'website',
+] as const
+
+function titleOf(claim: string, { t }: Translator): string {
+  const known = titled.find((name) => name === claim)
+  return known ? t(`consent.claim.${known}`) : t('consent.claim.other', { claim: claim.replaceAll('_', ' ') })
 }
 
 // Of a scope with many claims these are shown; the others are summed up in one line.
@@ -68,7 +77,11 @@ function textOf(value: unknown): string | undefined {
   return String(value)
 }
 
-function itemsOf({ scopes, claims }: { scopes: string[]; claims: string[] }, values: Claims): ConsentItem[] {
+function itemsOf(
+  { scopes, claims }: { scopes: string[]; claims: string[] },
+  values: Claims,
+  translator: Translator,
+): ConsentItem[] {
   const shown = new Set(claims)
   if (scopes.includes('profile')) for (const claim of shownOfProfile) shown.add(claim)
   for (const scope of ['email', 'phone', 'address', 'teams', 'roles'] as const) {
@@ -76,14 +89,10 @@ function itemsOf({ scopes, claims }: { scopes: string[]; claims: string[] }, val
   }
   const items = [...shown].flatMap((claim): ConsentItem[] => {
     const value = textOf(values[claim])
-    return value === undefined
-      ? []
-      : [{ title: titles[claim] ?? `Your ${claim.replaceAll('_', ' ')}`, value }]
+    return value === undefined ? [] : [{ title: titleOf(claim, translator), value }]
   })
-  if (scopes.includes('openid')) items.unshift({ title: 'Know that it is you each time you sign in' })
-  if (scopes.includes('offline_access')) {
-    items.push({ title: 'Keep working when you are not signed in, until you remove it' })
-  }
+  if (scopes.includes('openid')) items.unshift({ title: translator.t('consent.know_you') })
+  if (scopes.includes('offline_access')) items.push({ title: translator.t('consent.offline_access') })
   return items
 }
 
@@ -112,8 +121,10 @@ export function hostOf(redirectUri: unknown): string {
   return url?.host || url?.protocol || ''
 }
 
+type ConsentAsked = { action: string; interaction: Interaction; client: Client; translator: Translator }
+
 export async function consentPage(
-  { action, interaction, client }: { action: string; interaction: Interaction; client: Client },
+  { action, interaction, client, translator }: ConsentAsked,
   person: Claims,
   findResource: FindResource,
 ): Promise<ConsentPage> {
@@ -127,7 +138,7 @@ export async function consentPage(
       email: String(person.email),
       ...(typeof person.name === 'string' && { name: person.name }),
     },
-    items: itemsOf(requested, person),
+    items: itemsOf(requested, person, translator),
     ...(apis.length > 0 && { apis }),
   }
 }

@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type Koa from 'koa'
 import compose from 'koa-compose'
 import type { Provider } from 'oidc-provider'
+import { firstPartyGrant } from '../features/clients/first-party.ts'
 
 /** What the provider answers at its discovery endpoint, under the origin that is pinned on the app. */
 export async function discover(app: Koa, provider: Provider): Promise<{ issuer: string }> {
@@ -14,5 +15,9 @@ export async function discover(app: Koa, provider: Provider): Promise<{ issuer: 
   await (compose(provider.middleware) as Koa.Middleware)(ctx as Koa.Context, async () => undefined)
   if (typeof ctx.body !== 'object' || ctx.body === null)
     throw new Error('the provider has no discovery document')
-  return { ...ctx.body, issuer: provider.issuer }
+  const { grant_types_supported = [], ...rest }: { grant_types_supported?: string[] } = ctx.body
+  // One of them no request from outside may use, so nobody is told of it.
+  const grants = grant_types_supported.filter((grant) => grant !== firstPartyGrant)
+  const document = { ...rest, grant_types_supported: grants, issuer: provider.issuer }
+  return document
 }

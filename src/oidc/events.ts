@@ -40,10 +40,11 @@ export function listen(provider: Provider, { audit, countTokens }: EventsDeps): 
   })
 
   // A grant is revoked by the token endpoint only when something spent was presented again.
-  provider.on('grant.revoked', (ctx) => {
+  provider.on('grant.revoked', (ctx, grantId) => {
     // The end of a session ends its grants too, and is a fact by itself.
     if (ctx.oidc.route !== 'token' && ctx.oidc.route !== 'revocation') return
     const reuse = ctx.oidc.route === 'token'
+    if (reuse) currentUnit().reusedGrant = grantId
     const accountId = ctx.oidc.entities.Account?.accountId ?? ctx.oidc.entities.Grant?.accountId
     record({
       ...about(ctx),

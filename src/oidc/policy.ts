@@ -3,7 +3,7 @@ import type { Client, Configuration, Grant, KoaContextWithOIDC } from 'oidc-prov
 import { errors, interactionPolicy } from 'oidc-provider'
 import { limits } from '../config/limits.ts'
 import type { Config } from '../config/schema.ts'
-import { acrValues } from '../features/authn/next-step.ts'
+import { acrValues, isByMailAlone } from '../features/authn/next-step.ts'
 
 /** The owner's own app: what it asks for is granted without a question. */
 export const isFirstParty = (client: Client | undefined): boolean => client?.first_party === true
@@ -18,6 +18,15 @@ const reachableLevel = new interactionPolicy.Check('level', 'the level is not of
     throw new errors.UnmetAuthenticationRequirements('none of these levels of authentication is offered')
   return false
 })
+
+/** A session that began with a mail is no sign-in for a client that takes none (`email_methods: false`). */
+const notByMail = new interactionPolicy.Check(
+  'mail',
+  'the client takes no sign-in by mail',
+  'login_required',
+  ({ oidc }) => oidc.client?.email_methods === false && isByMailAlone(oidc.amr),
+)
+
 type AcrRequest = { essential?: boolean; value?: string; values?: string[] }
 
 /**
@@ -29,6 +38,7 @@ export function prompts(): NonNullable<NonNullable<Configuration['interactions']
   const consent = policy.get('consent')
   if (!consent) throw new Error('oidc-provider has no consent prompt')
   policy.get('login')?.checks.add(reachableLevel, 0)
+  policy.get('login')?.checks.add(notByMail)
   consent.checks.remove('native_client_prompt')
   consent.checks.add(
     new interactionPolicy.Check(

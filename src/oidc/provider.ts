@@ -1,6 +1,7 @@
 // Assembles oidc-provider's configuration from the files of this folder. No decisions here.
 import type { Configuration } from 'oidc-provider'
 import { Provider } from 'oidc-provider'
+import { languages } from '../config/languages.ts'
 import { limits } from '../config/limits.ts'
 import type { Config } from '../config/schema.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
@@ -12,6 +13,7 @@ import { createAdapter } from './adapter.ts'
 import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
 import { grantRefusal } from './grant-refusal.ts'
+import type { FirstPartyGrant } from './grants/first-party.ts'
 import { protocolMethods } from './methods.ts'
 import { overridePrototypes } from './overrides.ts'
 import * as policy from './policy.ts'
@@ -25,6 +27,7 @@ export type ProviderDeps = {
   claims: ReturnType<typeof createClaims>
   resources: Resources
   screens: Screens
+  firstPartyGrant: FirstPartyGrant
   cookies: CookiePolicy
   cookieKeys: CookieKeys
   findClientMetadata: (clientId: string) => Promise<Record<string, unknown> | undefined>
@@ -33,6 +36,7 @@ export type ProviderDeps = {
 export const extraClientMetadata = [
   'first_party',
   'require_pkce',
+  'email_methods',
   'default_resource',
   'secret_hashes',
   'allowed_cors_origins',
@@ -103,6 +107,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     clientBasedCORS: (_ctx, origin, client) => policy.mayCallFrom(client, origin),
     clockTolerance: limits.clockToleranceSeconds,
     cookies: cookies(deps),
+    discovery: { ui_locales_supported: languages },
     enabledJWA: { idTokenSigningAlgValues: [...signingAlgs], userinfoSigningAlgValues: [...signingAlgs] },
     extraClientMetadata: { properties: extraClientMetadata },
     extraTokenClaims: claims.extraTokenClaims,
@@ -129,6 +134,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     ttl: policy.lifetimes(config),
   })
   overridePrototypes(provider, artifacts)
+  deps.firstPartyGrant.register(provider)
   provider.use(protocolMethods as never)
   provider.use(grantRefusal as never)
   screens.attach(provider)

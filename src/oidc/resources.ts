@@ -16,7 +16,7 @@ export function createResources({ accessTokenAlg, findClient, findApi }: Resourc
   /** The API and the scopes this client may have of it; nothing when the API is closed to it. */
   async function find(
     identifier: string,
-    client: Client,
+    client: Pick<Client, 'clientId'>,
   ): Promise<{ name: string; scopes: Set<string> } | undefined> {
     if (!isKeepable(identifier)) return undefined
     const listed = (await findClient(client.clientId))?.apis.find((api) => api.identifier === identifier)

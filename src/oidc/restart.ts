@@ -52,14 +52,20 @@ export function createRestart({ issuer, artifacts, renderer, findClient, browser
     return { name, uri: start.href }
   }
 
-  async function show(ctx: Koa.Context, uid: string): Promise<void> {
+  /** `over` says what is over when it is not the page itself but the link that led to it. */
+  async function show(ctx: Koa.Context, uid: string, over?: ExpiredPage['over']): Promise<void> {
     const found = await load(ctx, uid)
     const backTo = found && startOf(found.client)
     const leadsTo = found?.replayable ? found.params.redirect_uri : undefined
+    const ui_locales = found?.params.ui_locales
+    if (typeof ui_locales === 'string') ctx.state.speakTo({ ui_locales })
+    if (uid !== '' && ctx.method !== 'GET') ctx.state.stayAt = `/interaction/${encodeURIComponent(uid)}`
     renderer.page(
       ctx,
       'interaction/expired',
       {
+        account: '/account',
+        ...(over && { over }),
         ...(found && {
           app: { name: found.client.name, ...(found.client.uri && { uri: found.client.uri }) },
         }),

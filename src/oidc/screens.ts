@@ -3,7 +3,9 @@ import type Koa from 'koa'
 import type { Client, Configuration, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { Artifacts } from '../features/artifacts/service.ts'
+import type { Translator } from '../platform/i18n.ts'
 import type { ErrorView } from '../web/problem.ts'
+import { isProblemCode } from '../web/problem-words.ts'
 import type { Renderer } from '../web/render.ts'
 import type { AppOnPage, ErrorPage } from '../web/views.ts'
 import { createPostedAnswers } from './posted-answers.ts'
@@ -26,40 +28,27 @@ function backToOf(client: Client | undefined): ErrorPage['backTo'] {
   return isWebUri(uri) ? { name: client?.clientName ?? client?.clientId ?? uri, uri } : undefined
 }
 
-function wordsOf(
-  status: number,
-  error: string,
-): Pick<ErrorPage, 'title' | 'explanation' | 'fault' | 'advice'> {
-  if (status >= 500) {
-    return {
-      title: 'This did not work',
-      explanation: 'Something on our side is not answering as it should.',
-      fault: 'us',
-      advice:
-        'Wait a moment and try again. If it goes on, tell whoever runs this service the reference below.',
-    }
-  }
-  if (error === 'access_denied') {
-    return {
-      title: 'You said no',
-      explanation: 'The app asked for access and did not get it.',
-      fault: 'you',
-      advice: 'If that was a mistake, go back to the app and sign in again.',
-    }
-  }
+type Wording = Pick<ErrorPage, 'title' | 'explanation' | 'fault' | 'advice'>
+
+function wordsOf({ t }: Translator, status: number, error: string): Wording {
+  const [cause, fault] =
+    status >= 500
+      ? (['server', 'us'] as const)
+      : error === 'access_denied'
+        ? (['denied', 'you'] as const)
+        : (['app', 'app'] as const)
   return {
-    title: 'The app sent a request we cannot answer',
-    explanation: 'Something about how the app sent you here is not right, so nothing was changed.',
-    fault: 'app',
-    advice:
-      'Go back to the app and try again. If it goes on, tell the people behind the app the reference below.',
+    title: t(`error.page.${cause}.title`),
+    explanation: t(`error.page.${cause}.explanation`),
+    fault,
+    advice: t(`error.page.${cause}.advice`),
   }
 }
 
-function adviceFor(status: number): string {
-  if (status === 404) return 'Check the address, or go back to where you came from.'
-  if (status >= 500) return 'Wait a moment and try again.'
-  return 'Go back and try again.'
+function adviceFor({ t }: Translator, status: number): string {
+  if (status === 404) return t('error.page.advice.missing')
+  if (status >= 500) return t('error.page.advice.wait')
+  return t('error.page.advice.again')
 }
 
 export function createScreens({ renderer, restart, artifacts, findApp }: ScreensDeps) {
@@ -81,7 +70,7 @@ export function createScreens({ renderer, restart, artifacts, findApp }: Screens
       'error',
       {
         status,
-        ...wordsOf(status, out.error),
+        ...wordsOf(ctx.state.translator, status, out.error),
         error: out.error,
         ...(out.error_description && { errorDescription: out.error_description }),
         reference: ctx.state.requestId,
@@ -131,14 +120,19 @@ export function createScreens({ renderer, restart, artifacts, findApp }: Screens
 
   /** What went wrong outside the protocol, for a person. */
   function renderProblem(ctx: Koa.Context, view: ErrorView): void {
-    const { status, title, detail, code, reference } = view
+    const { status, code, reference } = view
+    const { translator } = ctx.state
+    const { t } = translator
+    const [title, detail] = isProblemCode(code)
+      ? [t(`error.${code}.title`), t(`error.${code}.detail`)]
+      : [view.title, view.detail]
     const fault = status >= 500 ? 'us' : 'you'
     const page = {
       status,
       title,
       explanation: detail,
       fault,
-      advice: adviceFor(status),
+      advice: adviceFor(translator, status),
       error: code,
       reference,
     } as const

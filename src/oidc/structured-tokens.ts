@@ -2,14 +2,15 @@
 // client and then refuses structured tokens; the refusal is where this begins.
 import type Koa from 'koa'
 import type { Client, OIDCContext } from 'oidc-provider'
-import { type Claims, claimsOf } from '../features/accounts/claims.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
-import { type AccessTokenClaims, looksLikeJwt, type ReadAccessToken, standingOf } from './access-tokens.ts'
+import { type AccessTokenClaims, looksLikeJwt, type ReadAccessToken } from './access-tokens.ts'
+import type { StateOf } from './token-state.ts'
 
 export type StructuredTokensDeps = {
-  artifacts: Pick<Artifacts, 'jwtState' | 'revokeJwt'>
+  artifacts: Pick<Artifacts, 'revokeJwt'>
+  stateOf: StateOf
   findClient: (clientId: string) => Promise<ProtocolClient | undefined>
   read: () => ReadAccessToken
   clock: Clock
@@ -19,6 +20,7 @@ const paths = { introspect: '/oauth2/introspect', revoke: '/oauth2/revoke' }
 
 export function structuredTokens({
   artifacts,
+  stateOf,
   findClient,
   read,
   clock,
@@ -29,23 +31,6 @@ export function structuredTokens({
     if (claims.client_id === client.clientId) return true
     const asker = await findClient(client.clientId)
     return asker?.apis.some((api) => api.serves && api.identifier === claims.aud) ?? false
-  }
-
-  /** The account's claims as they are now, when all that the token stands on is good; else nothing. */
-  async function stateOf(claims: AccessTokenClaims): Promise<{ person?: Claims } | undefined> {
-    if (claims.exp <= clock.seconds()) return undefined
-    const standing = standingOf(claims.jti)
-    const [state, holder] = await Promise.all([
-      artifacts.jwtState(claims.jti, standing),
-      findClient(claims.client_id),
-    ])
-    if (!state || state.ended || !holder?.enabled) return undefined
-    if (!standing) return claims.sub === claims.client_id ? {} : undefined
-
-    const { grant, account } = state
-    if (!grant || grant.payload.clientId !== claims.client_id || grant.payload.accountId !== claims.sub)
-      return undefined
-    return account?.status === 'active' ? { person: claimsOf(account) } : undefined
   }
 
   async function introspect(client: Client, claims: AccessTokenClaims | undefined): Promise<object> {

@@ -1,0 +1,38 @@
+// Owns whether a JWT access token is good now: it has not expired, and the session, the grant, the account and the
+// client that it stands on are all there. Who may ask is decided by whoever does.
+import { type Claims, claimsOf } from '../features/accounts/claims.ts'
+import type { AccountSnapshot } from '../features/artifacts/reads.ts'
+import type { Artifacts } from '../features/artifacts/service.ts'
+import type { ProtocolClient } from '../features/clients/store.ts'
+import type { Clock } from '../kernel/time.ts'
+import { type AccessTokenClaims, standingOf } from './access-tokens.ts'
+
+export type TokenStateDeps = {
+  artifacts: Pick<Artifacts, 'jwtState'>
+  findClient: (clientId: string) => Promise<ProtocolClient | undefined>
+  clock: Clock
+}
+
+/** Of a token that is good: whose it is, unless a client holds it for itself. */
+export type TokenState = { person?: Claims; account?: AccountSnapshot }
+
+export function createTokenState({ artifacts, findClient, clock }: TokenStateDeps) {
+  /** The account as it is now, when all that the token stands on is good; else nothing. */
+  return async function stateOf(claims: AccessTokenClaims): Promise<TokenState | undefined> {
+    if (claims.exp <= clock.seconds()) return undefined
+    const standing = standingOf(claims.jti)
+    const [state, holder] = await Promise.all([
+      artifacts.jwtState(claims.jti, standing),
+      findClient(claims.client_id),
+    ])
+    if (!state || state.ended || !holder?.enabled) return undefined
+    if (!standing) return claims.sub === claims.client_id ? {} : undefined
+
+    const { grant, account } = state
+    if (!grant || grant.payload.clientId !== claims.client_id || grant.payload.accountId !== claims.sub)
+      return undefined
+    return account?.status === 'active' ? { person: claimsOf(account), account } : undefined
+  }
+}
+
+export type StateOf = ReturnType<typeof createTokenState>
