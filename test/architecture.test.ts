@@ -337,11 +337,18 @@ const rules: Record<string, Rule> = {
       { 'docs/x.md': '[up](../README.md) and [out](https://example.com/)' },
     ],
   },
-  'views escape everything but includes and the body of the layout': {
+  'views escape everything but includes, the body of the layout and what rich() has escaped': {
     check: escapesEverything,
     files: read(listFiles('views', '.ejs')),
-    broken: [{ 'views/x.ejs': '<p><%- view.name %>' }, { 'views/x.ejs': '<%- view.bodyText %>' }],
-    kept: [{ 'views/x.ejs': "<%- include('partials/mark', {}) %><%- view.body %><%= view.name %>" }],
+    broken: [
+      { 'views/x.ejs': '<p><%- view.name %>' },
+      { 'views/x.ejs': '<%- view.bodyText %>' },
+      { 'views/x.ejs': '<%- view.richer %>' },
+    ],
+    kept: [
+      { 'views/x.ejs': "<%- include('partials/mark', {}) %><%- view.body %><%= view.name %>" },
+      { 'views/x.ejs': "<%- view.rich('logout.signed_in_as', { email: view.email }) %>" },
+    ],
   },
 }
 

@@ -78,6 +78,7 @@ describe('the Dockerfile', () => {
     const taken = inLastStage('COPY').map((rest) => /--from=build \/app\/(\S+) /.exec(rest)?.[1])
     expect(taken.sort()).toEqual([
       'dist',
+      'locales',
       'node_modules',
       'package.json',
       'prisma/migrations',

@@ -1,12 +1,12 @@
 // Mails on their way to a real SMTP server, and the inbox of development.
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import { type ParsedMail, simpleParser } from 'mailparser'
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
+import type { SMTPServerOptions } from 'smtp-server'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../src/kernel/time.ts'
-import { createInbox, createMailer } from '../../src/platform/mailer.ts'
+import { createInbox, createMailer, reasonOf } from '../../src/platform/mailer.ts'
 import { captureLog } from '../support/edge.ts'
+import { startSmtp as startCatcher } from '../support/mails.ts'
 
 const closing: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -14,22 +14,9 @@ afterEach(async () => {
 })
 
 async function startSmtp(options: SMTPServerOptions = {}) {
-  const received: { mail: ParsedMail; recipients: string[] }[] = []
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onData: (stream, session, done) => {
-      simpleParser(stream).then((mail) => {
-        received.push({ mail, recipients: session.envelope.rcptTo.map(({ address }) => address) })
-        done()
-      }, done)
-    },
-    ...options,
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  closing.push(() => new Promise((resolve) => server.close(() => resolve())))
-  const { port } = server.server.address() as AddressInfo
-  return { url: `smtp://127.0.0.1:${port}`, port, received }
+  const smtp = await startCatcher(options)
+  closing.push(smtp.close)
+  return smtp
 }
 
 function mailerTo(
@@ -44,6 +31,8 @@ function mailerTo(
 }
 
 const mail = {
+  id: 'one',
+  language: 'en',
   to: 'ada@example.test',
   subject: 'Your link',
   text: 'Follow ?token=canary',
@@ -54,7 +43,7 @@ describe('a mail', () => {
   it('goes through the mail server as text and HTML, from the configured sender', async () => {
     const smtp = await startSmtp()
     const { mailer, lines } = mailerTo(smtp.url)
-    await mailer.send({ ...mail, messageId: '<one@id.example.com>' })
+    await mailer.send(mail)
 
     expect(smtp.received).toHaveLength(1)
     const { mail: seen, recipients } = smtp.received[0] ?? {}
@@ -67,6 +56,7 @@ describe('a mail', () => {
     expect(seen?.text?.trim()).toBe('Follow ?token=canary')
     expect(seen?.from?.value).toEqual([{ name: 'Foyer', address: 'no-reply@id.example.com' }])
     expect(seen?.headers.get('auto-submitted')).toBe('auto-generated')
+    expect(seen?.headers.get('content-language')).toBe('en')
     expect(JSON.stringify(lines)).not.toMatch(/canary|ada@/)
   })
 
@@ -96,13 +86,20 @@ describe('a mail', () => {
     expect(smtp.received[0]?.mail.headers.has('bcc')).toBe(false)
   })
 
-  it('is refused when the server refuses it, so that it can be tried again', async () => {
-    const smtp = await startSmtp({ onRcptTo: (_, __, done) => done(new Error('no such mailbox')) })
-    await expect(mailerTo(smtp.url).mailer.send(mail)).rejects.toMatchObject({
-      kind: 'unavailable',
-      code: 'mail_unavailable',
-      cause: expect.objectContaining({ message: expect.stringContaining('no such mailbox') }),
-    })
+  it.each([
+    { what: 'a recipient for now', at: 'onRcptTo', code: 450, expected: 'mail_unavailable' },
+    { what: 'a recipient for good', at: 'onRcptTo', code: 550, expected: 'mail_refused' },
+    { what: 'a sender for good', at: 'onMailFrom', code: 550, expected: 'mail_unavailable' },
+  ])('that meets a server which refuses $what is $expected', async ({ at, code, expected }) => {
+    const refuse = (_: unknown, __: unknown, done: (error: Error) => void) =>
+      done(Object.assign(new Error('not <ada@example.test>'), { responseCode: code }))
+    const smtp = await startSmtp({ [at]: refuse })
+    const error: unknown = await mailerTo(smtp.url)
+      .mailer.send(mail)
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: expected })
+    // What is logged of it repeats no address
+    expect(reasonOf(error)).toBe(`EENVELOPE ${code} ${at === 'onRcptTo' ? 'RCPT TO' : 'MAIL FROM'}`)
   })
 
   it('is refused when the server hangs up', async () => {
@@ -125,10 +122,23 @@ describe('the inbox of development', () => {
     const capture = createInbox()
     const { mailer } = mailerTo(undefined, { capture })
     await mailer.send(mail)
-    await mailer.send({ ...mail, subject: 'Second' })
+    await mailer.send({ ...mail, id: 'two', subject: 'Second' })
+    const { language: _, ...kept } = mail
     expect(capture.list()).toEqual([
-      { ...mail, subject: 'Second', id: expect.any(String), at: expect.any(Date) },
-      { ...mail, id: expect.any(String), at: expect.any(Date) },
+      { ...kept, subject: 'Second', id: 'two', at: expect.any(Date) },
+      { ...kept, at: expect.any(Date) },
+    ])
+  })
+
+  it('keeps one copy of a mail that is tried again', async () => {
+    const capture = createInbox()
+    const { mailer } = mailerTo(undefined, { capture })
+    await mailer.send(mail)
+    await mailer.send({ ...mail, id: 'two' })
+    await mailer.send({ ...mail, subject: 'Again' })
+    expect(capture.list().map(({ id, subject }) => `${id} ${subject}`)).toEqual([
+      'one Again',
+      'two Your link',
     ])
   })
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { demoPeople, managementScopes, seedDemo } from '../../prisma/seed.ts'
+import { demoPeople, seedDemo } from '../../prisma/seed.ts'
+import { managementScopes } from '../../src/features/clients/first-party.ts'
 import { hashSecret } from '../../src/kernel/secrets.ts'
 import { createRegistry, operator, type Registry } from '../support/registry.ts'
 

@@ -1,7 +1,9 @@
 // A thief has every table and every log line of a whole day's work. Nothing in them opens anything, not even for a
 // thief who holds the key that signs cookies.
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readDevices } from '../../src/features/authn/device.ts'
+import type { OutboxMail } from '../../src/features/outbox/schema.ts'
 import { createCookieKeys } from '../../src/oidc/cookies.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { createPerson, type Page, type Person } from '../support/browser-less.ts'
@@ -152,6 +154,15 @@ function candidatesOf(texts: Iterable<string>): Set<string> {
   return found
 }
 
+const mailedToken = randomBytes(32).toString('base64url')
+const waitingMail = (now: number): OutboxMail => ({
+  to: 'ada@example.test',
+  language: 'en',
+  template: 'recovery',
+  values: { code: '424242', url: `https://id.example.com/recover?token=${mailedToken}`, minutes: '15' },
+  expiresAt: new Date(now + 3_600_000),
+})
+
 let database: TestDatabase
 let product: Product
 let app: TestApp
@@ -169,7 +180,9 @@ beforeAll(async () => {
       ({ client_id, client_secret }) => [`secret of ${client_id}`, client_secret] as const,
     ),
   ])
-  product = await startProduct({ databaseUrl: database.url, env: { LOG_LEVEL: 'trace' } })
+  // Nobody listens there, so that mails wait
+  const env = { LOG_LEVEL: 'trace', SMTP_URL: 'smtp://127.0.0.1:1' }
+  product = await startProduct({ databaseUrl: database.url, env })
   // The same database, looked at from inside this process
   app = await startApp({ databaseUrl: database.url })
   rp = createRp(app.issuer)
@@ -178,6 +191,10 @@ beforeAll(async () => {
   secrets.set('claim token', (await tickets.issueTicket({ purpose: 'claim' })).token)
   const link = await tickets.issueTicket({ purpose: 'set_password', accountId: invited.id })
   secrets.set('link for a password', link.token)
+  await app.services.db.inTransaction((tx) =>
+    app.services.outbox.enqueue(tx, waitingMail(app.services.clock.millis())),
+  )
+  secrets.set('link in a mail', mailedToken)
   await (await fetch(`${product.issuer}/setup?token=${link.token}`)).arrayBuffer()
 
   day = await wholeDay(product.issuer, secrets)
@@ -214,8 +231,16 @@ describe('a dump of every table and log', () => {
   it('is what it says: it holds the day, and logs at every level', () => {
     expect(candidates.length).toBeGreaterThan(1_000)
     const all = texts.join('\n')
-    for (const known of ['ada@example.test', 'demo-third-party', 'authn.failed', 'http.request'])
-      expect(all).toContain(known)
+    // A mail waits among the jobs
+    const known = [
+      'ada@example.test',
+      'demo-third-party',
+      'authn.failed',
+      'http.request',
+      'sealed',
+      'mail.not_sent',
+    ]
+    for (const text of known) expect(all).toContain(text)
     expect(logs.split('\n').filter((line) => line.includes('"http.request"')).length).toBeGreaterThan(40)
   })
 

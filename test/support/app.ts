@@ -7,6 +7,7 @@ import { createApp } from '../../src/app.ts'
 import { limits } from '../../src/config/limits.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ClientMetadata } from '../../src/features/clients/schema.ts'
+import { runJobs } from '../../src/jobs.ts'
 import { createPages } from '../../src/protocol.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { freePort } from './ports.ts'
@@ -29,7 +30,12 @@ export type TestApp = {
 }
 
 /** `:PORT` in a value becomes the port that was found free. */
-export type TestAppOptions = { env?: Record<string, string>; databaseUrl?: string }
+export type TestAppOptions = {
+  env?: Record<string, string>
+  databaseUrl?: string
+  /** Runs jobs beside it, such as the sending of mails: see mails.ts. */
+  jobs?: boolean
+}
 
 // What the product sends by itself, whatever it is asked.
 const clockwork = /^(timekeeper\.|sweep_|LISTEN|SELECT 1$)|graphile_worker/
@@ -40,7 +46,7 @@ export const secretOf = (id: string): string => `secret-of-${id}`
 export const testHooks = { FOYER_TEST_HOOKS: '1' }
 
 /** One product on a fresh, seeded database, or on one that another product of the test made. */
-export async function startApp({ env = {}, databaseUrl }: TestAppOptions = {}): Promise<TestApp> {
+export async function startApp({ env = {}, databaseUrl, jobs }: TestAppOptions = {}): Promise<TestApp> {
   const database = databaseUrl === undefined ? await createTestDatabase() : undefined
   const port = await freePort()
   const config = loadConfig(
@@ -76,6 +82,7 @@ export async function startApp({ env = {}, databaseUrl }: TestAppOptions = {}): 
   const server = createServer({ maxHeaderSize: limits.headerBytes }, app.callback)
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   if ((server.address() as AddressInfo).port !== port) throw new Error('the port was taken')
+  const worker = jobs ? await runJobs(services) : undefined
 
   return {
     issuer: config.issuer,
@@ -103,6 +110,7 @@ export async function startApp({ env = {}, databaseUrl }: TestAppOptions = {}): 
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
+      await worker?.stop()
       await services.close()
       await database?.drop()
     },

@@ -16,6 +16,8 @@ export type Ask = {
   method?: 'GET' | 'POST'
   path: string
   form?: Record<string, string>
+  /** Sent as JSON in place of a form. */
+  json?: unknown
   headers?: Record<string, string>
   timeoutMs?: number
 }
@@ -36,19 +38,20 @@ export function createDoor({ port, issuer }: Pick<Product, 'port' | 'issuer'>): 
   const agent = new Agent({ keepAlive: true, maxSockets: 128 })
   const { host } = new URL(issuer)
 
-  function ask({ method, path, form, headers = {}, timeoutMs = 10_000 }: Ask): Promise<Answer> {
-    const body = form && new URLSearchParams(form).toString()
+  function ask({ method, path, form, json, headers = {}, timeoutMs = 10_000 }: Ask): Promise<Answer> {
+    const body = json === undefined ? form && new URLSearchParams(form).toString() : JSON.stringify(json)
+    const type = json === undefined ? 'application/x-www-form-urlencoded' : 'application/json'
     return new Promise((resolve, reject) => {
       const outgoing = request({
         agent,
         host: '127.0.0.1',
         port,
         path,
-        method: method ?? (form ? 'POST' : 'GET'),
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
         headers: {
           host,
           accept: 'application/json',
-          ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...(body !== undefined && { 'content-type': type }),
           ...headers,
         },
       })

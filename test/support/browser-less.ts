@@ -20,9 +20,10 @@ export type Form = {
   buttons: { name?: string; value?: string; text: string }[]
 }
 
-/** The forms of a page, in order. */
+/** The forms of a page, in order; the choice of a language at its foot is none of them. */
 export function formsOf(page: Page): Form[] {
-  return [...page.html.matchAll(/<form\b[\s\S]*?<\/form>/g)].map(([form]) => {
+  const main = /<main\b[\s\S]*<\/main>/.exec(page.html)?.[0] ?? page.html
+  return [...main.matchAll(/<form\b[\s\S]*?<\/form>/g)].map(([form]) => {
     const opening = /<form\b[^>]*>/.exec(form)?.[0] ?? ''
     const fields: Record<string, string> = {}
     for (const [input] of form.matchAll(/<input\b[^>]*>/g)) {

@@ -148,7 +148,7 @@ export const onlyDoorsKnowTheWeb = refusing(
 )
 
 const mayTalkToTheDatabase = (path: string): boolean =>
-  /^src\/(platform|generated|features\/artifacts)\//.test(path) || path.endsWith('/store.ts')
+  /^src\/(platform|generated|features\/artifacts)\//.test(path) || hasRole(path, 'store')
 
 const drivers = /^(@prisma\/.*|pg|ioredis|graphile-worker|src\/generated\/.*)$/
 export const driversStayBelow = refusing(
@@ -414,7 +414,9 @@ export const escapesEverything: Check = (files) =>
     text
       .split('\n')
       .flatMap((line, index) =>
-        /<%-(?!\s*(include\(|view\.body\s*-?%>))/.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [],
+        /<%-(?!\s*(include\(|view\.rich\(|view\.body\s*-?%>))/.test(line)
+          ? [`${path}:${index + 1} ${line.trim()}`]
+          : [],
       ),
   )
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Koa from 'koa'
+import { createMessages } from '../../src/platform/i18n.ts'
 import { loadTemplates } from '../../src/platform/templates.ts'
 import { createAssets } from '../../src/web/assets.ts'
 import { securityHeaders } from '../../src/web/headers.ts'
@@ -12,10 +13,13 @@ import { samples } from './page-samples.ts'
 const root = join(import.meta.dirname, '../..')
 export const viewsDir = join(root, 'views')
 export const publicDir = join(root, 'public')
+export const localesDir = join(root, 'locales')
 
-export async function startPageApp() {
+/** `locales` may be another folder of languages. */
+export async function startPageApp(locales = localesDir) {
   const assets = createAssets(publicDir)
-  const renderer = createRenderer({ templates: loadTemplates(viewsDir), assets })
+  const messages = createMessages(locales)
+  const renderer = createRenderer({ templates: loadTemplates(viewsDir), assets, messages })
   const posted: string[] = []
   const app = new Koa()
   app.use(securityHeaders({ config: { insecureIssuer: true } }))

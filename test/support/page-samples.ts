@@ -2,6 +2,7 @@
 import type Koa from 'koa'
 import type { Renderer } from '../../src/web/render.ts'
 import { type PageName, type Pages, say } from '../../src/web/views.ts'
+import { accountSamples } from './account-samples.ts'
 
 const app = { name: 'Acme Quests', uri: 'https://quests.acme.test/' }
 const action = '/interaction/sample'
@@ -11,6 +12,19 @@ const demoPeople = [
   { name: 'Grace', email: 'grace@example.test', password: 'nanoseconds-per-foot-11' },
   { name: 'Admin', email: 'admin@example.test', password: 'difference-engine-1822' },
 ]
+
+const maskedEmail = 'a•••@example.test'
+const mailed = {
+  action,
+  app,
+  email: maskedEmail,
+  sentAt: new Date('2026-03-01T14:30:00Z'),
+  expiresAt: new Date('2026-03-01T14:40:00Z'),
+  resendAt: new Date('2026-03-01T14:30:30Z'),
+  mayResend: false,
+  open: true,
+  otherWaysFirst: false,
+}
 
 const reference = '0197c0de-7a3f-7c51-9d20-4f1b6a8e2c33'
 
@@ -45,6 +59,57 @@ export const samples: Record<string, ReturnType<typeof of>> = {
   }),
   'sign-in, no app': of('interaction/sign-in', { action }),
   'sign-in, the longest name': of('interaction/sign-in', { action, app: { name: 'Quest'.repeat(40) } }),
+  'sign-in, ways beside': of('interaction/sign-in', {
+    action,
+    app,
+    emailMethods: true,
+    recover: '/interaction/sample/recover',
+    signUp: '/interaction/sample/sign-up',
+  }),
+  code: of('interaction/code', { ...mailed, via: 'code' }),
+  'code, error': of('interaction/code', { ...mailed, via: 'sign_up', errors: [say.codeWrong()] }),
+  'code, too many tries': of('interaction/code', {
+    ...mailed,
+    via: 'recovery',
+    retryAt: new Date('2026-03-01T14:32:00Z'),
+    retryAfterSeconds: 60,
+  }),
+  'code, over': of('interaction/code', {
+    ...mailed,
+    via: 'code',
+    open: false,
+    mayResend: true,
+    otherWaysFirst: true,
+  }),
+  'link sent': of('interaction/link-sent', { ...mailed, via: 'link', mayResend: true }),
+  link: of('interaction/link', { action: '/link', token: 'a-token-of-chance', email: maskedEmail, app }),
+  'link, elsewhere': of('interaction/link-code', { email: maskedEmail, code: '123456', app }),
+  'link, for a program': of('interaction/link-code', {
+    email: maskedEmail,
+    action: '/link',
+    token: 'a-token-of-chance',
+  }),
+  'sign-up': of('interaction/sign-up', { action, back: action, app }),
+  'sign-up, error': of('interaction/sign-up', {
+    action,
+    back: action,
+    email: 'nobody',
+    errors: [say.emailInvalid()],
+  }),
+  'sign-up, closed': of('interaction/sign-up', { action, back: action, app, closed: true }),
+  recover: of('interaction/recover', { action, back: action, app, email }),
+  'new password': of('interaction/new-password', { action, app, email, minLength: 15 }),
+  'new password, error': of('interaction/new-password', {
+    action,
+    email: maskedEmail,
+    minLength: 15,
+    errors: [say.passwordTooShort(15)],
+  }),
+  recovered: of('interaction/recovered', { account: '/account' }),
+  'link expired': of('interaction/expired', { app, action, over: 'link_expired' }),
+  'link used': of('interaction/expired', { over: 'link_used', account: '/account' }),
+  'reset expired': of('interaction/expired', { over: 'reset_expired', account: '/account' }),
+  'reset used': of('interaction/expired', { app, action, over: 'reset_used' }),
   return: of('interaction/return', {
     action: '/callback',
     fields: { code: 'a-code', state: 'a-state' },
@@ -65,7 +130,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     items: [
       { title: 'Your name', value: 'Ada Lovelace' },
       { title: 'Your email', value: email },
-      say.offlineAccess(),
+      { title: 'Keep working when you are not signed in, until you remove it' },
     ],
   }),
   'consent, unverified with APIs': of('interaction/consent', {
@@ -140,4 +205,5 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     ],
   }),
   'mails, none': of('dev/mail', { mails: [] }),
+  ...accountSamples(of),
 }

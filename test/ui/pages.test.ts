@@ -24,8 +24,8 @@ afterAll(async () => {
 })
 
 /** Not until loaded: one of the pages sends itself on before that, and is answered with nothing. */
-async function visit(page: Page, name: string): Promise<void> {
-  await page.goto(app.url(name), { waitUntil: 'commit' })
+async function visit(page: Page, name: string, lang = 'en'): Promise<void> {
+  await page.goto(`${app.url(name)}?lang=${lang}`, { waitUntil: 'commit' })
   await page.waitForFunction(() => document.readyState !== 'loading')
   await page.waitForTimeout(50)
 }
@@ -65,7 +65,8 @@ async function tabOrder(page: Page): Promise<string[]> {
     const name = await page.evaluate(() => {
       const element = document.activeElement
       if (!(element instanceof HTMLElement) || element === document.body) return null
-      const label = element instanceof HTMLInputElement ? element.labels?.[0]?.textContent : undefined
+      const labelled = element instanceof HTMLInputElement || element instanceof HTMLSelectElement
+      const label = labelled ? element.labels?.[0]?.textContent : undefined
       const { outlineStyle, outlineWidth } = getComputedStyle(element)
       const focus =
         outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2 ? '' : ' (focus not visible)'
@@ -94,6 +95,14 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
     await page.emulateMedia({ colorScheme: 'dark' })
     expect(await axeViolations(page), 'dark').toEqual([])
     await page.emulateMedia({ colorScheme: 'light' })
+  })
+
+  it.each(names)('%s: has no axe violation from right to left, and fits 320 px', async (name) => {
+    const page = await walker()
+    await page.setViewportSize({ width: 320, height: 560 })
+    await visit(page, name, 'ar')
+    expect(await axeViolations(page)).toEqual([])
+    expect(await scrollsSideways(page)).toBe(false)
   })
 
   it.each(names)('%s: fits 320 px and text twice as big, with every control 44 px high', async (name) => {
@@ -190,7 +199,7 @@ describe.skipIf(!browserIsThere)('the keyboard', () => {
     ['consent', ['Allow', 'Deny', 'Not you?']],
     ['sign-out question', ['Sign out', 'Stay signed in']],
   ])('walks %s in reading order and always shows where it is', async (name, order) => {
-    expect(await opened(name, {}, tabOrder)).toEqual(order)
+    expect(await opened(name, {}, tabOrder)).toEqual([...order, 'Language', 'Change'])
   })
 
   it('starts in the field that is asked for', async () => {

@@ -1,0 +1,100 @@
+// Moving an account to another address on its page: a mailed code proves the new one, and a stranger's is told nothing.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runJobs } from '../../src/jobs.ts'
+import type { RunningQueue } from '../../src/platform/queue.ts'
+import { startApp, type TestApp, testHooks } from '../support/app.ts'
+import { createPerson, type Page } from '../support/browser-less.ts'
+
+let app: TestApp
+let jobs: RunningQueue
+beforeAll(async () => {
+  app = await startApp({ env: testHooks })
+  jobs = await runJobs(app.services)
+})
+afterAll(async () => {
+  await jobs.stop()
+  await app.close()
+})
+
+const pageOf = (answer: Page | { left: URL }): Page => {
+  if ('left' in answer) throw new Error(`left for ${answer.left}`)
+  return answer
+}
+
+let count = 0
+async function atEmailPage() {
+  count += 1
+  const who = { email: `moving-${count}@example.test`, password: 'a-password-of-their-own' }
+  const actor = { kind: 'operator' } as const
+  const { id } = await app.services.accounts.create(actor, { ...who, emailVerified: true })
+  const person = createPerson()
+  let page = await person.open(`${app.issuer}/account/email`)
+  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
+    page = pageOf(await person.submit(page, who))
+  }
+  expect(page.url).toBe(`${app.issuer}/account/email`)
+  return { id, person, page, to: `moved-${count}@example.test`, from: who.email }
+}
+
+type Mail = { to: string; subject: string; text: string }
+const mails = async (): Promise<Mail[]> => (await fetch(`${app.issuer}/dev/mail.json`)).json()
+async function codeTo(to: string): Promise<string> {
+  const find = async () =>
+    (await mails()).map((mail) => mail.to === to && /\b\d{6}\b/.exec(mail.subject)?.[0]).find(Boolean)
+  await expect.poll(find, { timeout: 10_000 }).toBeTruthy()
+  return String(await find())
+}
+
+describe('a new address', () => {
+  it('is proved by the code that was mailed there; both hear of it', async () => {
+    const { id, person, page, to, from } = await atEmailPage()
+    const asked = pageOf(await person.submit(page, { email: to }))
+    expect(asked.html).toContain('Check your mail')
+    const code = await codeTo(to)
+    const wrong = pageOf(await person.submit(asked, { code: code === '000000' ? '000001' : '000000' }))
+    expect(wrong.status).toBe(422)
+    expect(wrong.html).toContain('href="#code"')
+    const done = pageOf(await person.submit(wrong, { code: ` ${code.slice(0, 3)} ${code.slice(3)} ` }))
+    expect(done.html).toContain('Your email address is changed')
+    expect(done.html).toContain(to)
+    const account = await app.services.accounts.get(id)
+    expect([account.email, account.emailVerifiedAt === null]).toEqual([to, false])
+    await expect
+      .poll(async () =>
+        (await mails())
+          .filter((mail) => mail.text.includes(from) && mail.text.includes(to))
+          .map((mail) => mail.to)
+          .sort(),
+      )
+      .toEqual([to, from].sort())
+  })
+
+  it.each(['', 'nobody', 'a@b', 'a@example.test, b@example.test'])('is no %j', async (email) => {
+    const { person, page } = await atEmailPage()
+    const refused = pageOf(await person.submit(page, { email }))
+    expect(refused.status).toBe(422)
+    expect(refused.html).toContain('href="#email"')
+  })
+
+  it('that somebody has looks the same on the page', async () => {
+    const { person, page, to } = await atEmailPage()
+    const plain = (html: string, address: string) =>
+      html.replaceAll(address, 'ADDRESS').replace(/name="flow" value="[^"]+"/, '')
+    const free = pageOf(await person.submit(page, { email: to }))
+    const taken = pageOf(await person.submit(page, { email: 'grace@example.test' }))
+    expect(taken.status).toBe(free.status)
+    expect(plain(taken.html, 'grace@example.test')).toBe(plain(free.html, to))
+  })
+
+  it('of another is not taken with a code that was mailed to oneself', async () => {
+    const mine = await atEmailPage()
+    const theirs = await atEmailPage()
+    const asked = pageOf(await mine.person.submit(mine.page, { email: mine.to }))
+    const code = await codeTo(mine.to)
+    const other = pageOf(await theirs.person.submit(theirs.page, { email: theirs.to }))
+    const flow = /name="flow" value="([^"]+)"/.exec(asked.html)?.[1] ?? ''
+    const refused = pageOf(await theirs.person.submit(other, { flow, code }))
+    expect(refused.status).toBe(422)
+    expect((await app.services.accounts.get(theirs.id)).email).toBe(theirs.from)
+  })
+})
