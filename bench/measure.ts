@@ -1,4 +1,5 @@
 // Owns one cell of the table: a scenario against a server for a few seconds, and what that took.
+import { constants, setPriority } from 'node:os'
 import { openConnection } from './client.ts'
 import { canCount, cpuOf } from './processes.ts'
 import type { Operation, Scenario } from './scenarios.ts'
@@ -15,10 +16,29 @@ export type Cell = {
   p99Ms: number
 }
 
-/** Long enough for the slowest of them to have run its code some thousand times, compiled that is. */
-const warmUpSeconds = 1.5
+export type Effort = { seconds: number; warmUpSeconds: number }
 
-export async function measure(scenario: Scenario, target: Target, seconds: number): Promise<Cell> {
+/**
+ * Keeps this process from falling asleep between two answers. A server whose answers come one by one would pay for
+ * waking it each time, dearly so on a virtual machine; one whose answers come in bunches, out of a thread pool, would
+ * not. Over a network neither pays: that is the business of the machine that asks. The database, on the
+ * same core, goes first. Gives a function that ends it.
+ */
+export function stayAwake(): () => void {
+  setPriority(constants.priority.PRIORITY_LOW)
+  let awake = true
+  const turn = () => awake && setImmediate(turn)
+  turn()
+  return () => {
+    awake = false
+  }
+}
+
+export async function measure(
+  scenario: Scenario,
+  target: Target,
+  { seconds, warmUpSeconds }: Effort,
+): Promise<Cell> {
   await target.forget()
   const connections = await Promise.all(
     Array.from({ length: scenario.connections }, () => openConnection(target.port)),
