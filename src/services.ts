@@ -72,7 +72,7 @@ export type OpenOptions = {
 
 function createPlatform(config: Config, connection: Connection, { role, onStatement }: OpenOptions) {
   const log = createLog(config.log)
-  const access = createAccessLog(log, config.log)
+  const access = createAccessLog(log)
   const clock = createClock()
   if (config.testHooks) replaceDateNow(clock)
   const telemetry = createTelemetry({ clock })

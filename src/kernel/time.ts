@@ -34,6 +34,9 @@ export function createClock(): AdjustableClock {
 /** The system's own time, for measuring how far the database's is from it. */
 export const systemMillis = (): number => systemNow()
 
+/** The same as ISO 8601 text, for the log. */
+export const systemTime = (): string => new Date(systemNow()).toISOString()
+
 /** Test hooks only: libraries that ask Date.now get the Clock's answer too. */
 export function replaceDateNow(clock: Clock): void {
   Date.now = () => clock.millis()

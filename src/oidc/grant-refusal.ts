@@ -6,7 +6,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 /** Behind a provider. */
 export async function grantRefusal(ctx: Koa.Context, next: Koa.Next): Promise<void> {
   await next()
-  if (ctx.path !== '/oauth2/token' || ctx.status !== 400) return
+  if (ctx.status !== 400 || ctx.path !== '/oauth2/token') return
   const { client, params } = (ctx as unknown as KoaContextWithOIDC).oidc
   const body: { error?: string } = Object(ctx.body)
   const grantType = params?.grant_type

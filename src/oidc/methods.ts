@@ -37,13 +37,15 @@ async function askByGet(ctx: Koa.Context): Promise<void> {
 /** In front of a provider. */
 export async function protocolMethods(ctx: Koa.Context, next: Koa.Next): Promise<void> {
   assertKeepableQuery(ctx)
-  if (ctx.method === 'POST' && postedAsQuery.has(ctx.path)) return askByGet(ctx)
-  await next()
+  const { method, path } = ctx
+  if (method === 'POST' && postedAsQuery.has(path)) return askByGet(ctx)
+  const allowed = methodsOf[path]
+  if (!allowed || allowed.includes(method)) return next()
 
-  const allowed = methodsOf[ctx.path]
+  await next()
   const unanswered = ctx.status === 404 && ctx.body == null
-  if (!allowed || !unanswered || allowed.includes(ctx.method)) return
+  if (!unanswered) return
   ctx.status = 405
   ctx.set('Allow', allowed.join(', '))
-  ctx.body = { error: 'invalid_request', error_description: `${ctx.method} is not allowed here` }
+  ctx.body = { error: 'invalid_request', error_description: `${method} is not allowed here` }
 }

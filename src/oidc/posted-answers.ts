@@ -3,7 +3,7 @@
 // a page of ours, the other two need none. oidc-provider's events and a middleware behind it are how this is told.
 import type Koa from 'koa'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { originOf } from '../web/headers.ts'
+import { isPage, originOf } from '../web/headers.ts'
 import type { Renderer } from '../web/render.ts'
 import { endSession, leave } from './sign-out.ts'
 
@@ -41,7 +41,7 @@ export function createPostedAnswers({ renderer }: { renderer: Renderer }) {
   async function middleware(ctx: Koa.Context, next: Koa.Next): Promise<void> {
     await next()
     // A redirect has a body of HTML too, and a page of ours is right as it is.
-    const isTheirs = ctx.type === 'text/html' && !ctx.response.get('Location') && !ctx.state.page
+    const isTheirs = isPage(ctx.res) && !ctx.response.get('Location') && !ctx.state.page
     if (!isTheirs) return
     const protocol = ctx as unknown as KoaContextWithOIDC
     const answer = answers.get(ctx)

@@ -62,10 +62,9 @@ export function structuredTokens({
     ctx.body = ''
   }
 
-  return async function structuredTokens(ctx, next) {
+  async function answerForStructured(ctx: Koa.Context, next: Koa.Next): Promise<void> {
     await next()
     const isIntrospection = ctx.path === paths.introspect
-    if (!isIntrospection && ctx.path !== paths.revoke) return
     const refusal = ctx.body as { error?: string } | undefined
     const oidc: OIDCContext | undefined = refusal?.error === 'unsupported_token_type' ? ctx.oidc : undefined
     const token = oidc?.params?.token
@@ -75,5 +74,10 @@ export function structuredTokens({
     if (!isIntrospection) return revoke(ctx, oidc.client, claims)
     ctx.status = 200
     ctx.body = await introspect(oidc.client, claims)
+  }
+
+  return function structuredTokens(ctx, next) {
+    const { path } = ctx
+    return path === paths.introspect || path === paths.revoke ? answerForStructured(ctx, next) : next()
   }
 }

@@ -1,6 +1,6 @@
 // Owns the metrics: their names, and how the rest of Foyer counts. No label names a person or a client.
 // Who serves the text is web/health.ts; spans go through @opentelemetry/api where they are made.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 import type { Clock } from '../kernel/time.ts'
 
 export type Telemetry = {
@@ -28,7 +28,9 @@ const hashBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 export function createTelemetry({ clock }: { clock: Clock }): Telemetry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const { requests, logins, tokens, statements, hashes, mails } = createInstruments([registry])
+  const { logins, tokens, statements, hashes, mails } = createInstruments([registry])
+  const requests = createRequestDurations()
+  registry.registerMetric(requests.metric)
 
   function gauge(name: string, help: string, value: () => number): void {
     new Gauge({
@@ -41,21 +43,10 @@ export function createTelemetry({ clock }: { clock: Clock }): Telemetry {
     })
   }
 
-  const seriesOf = new Map<string, { observe(seconds: number): void }>()
-
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    observeRequest: ({ method, route, status, seconds }) => {
-      // Resolving the labels costs more than counting; there are as many combinations as routes and statuses.
-      const key = `${method} ${route} ${status}`
-      let series = seriesOf.get(key)
-      if (!series) {
-        series = requests.labels(method, route, String(status))
-        seriesOf.set(key, series)
-      }
-      series.observe(seconds)
-    },
+    observeRequest: requests.observe,
     countLogin: (method, result) => logins.inc({ method, result }),
     countToken: (grantType) => tokens.inc({ grant_type: grantType }),
     countStatement: () => statements.inc(),
@@ -83,15 +74,71 @@ export function createTelemetry({ clock }: { clock: Clock }): Telemetry {
   }
 }
 
+type Durations = { labels: Record<string, string>; counts: number[]; sum: number }
+
+/**
+ * The histogram of requests, counted here and told to prom-client when somebody reads it: its own looks labels up
+ * and checks them for every request, which costs as much as all that discovery answers.
+ */
+function createRequestDurations() {
+  const name = 'http_server_request_duration_seconds'
+  const series = new Map<string, Durations>()
+
+  function seriesOf(method: string, route: string, status: number): Durations {
+    // As many as routes and statuses there are; methods that we do not know count as one.
+    const key = `${status} ${method} ${route}`
+    let found = series.get(key)
+    if (!found) {
+      const labels = {
+        http_request_method: method,
+        http_route: route,
+        http_response_status_code: String(status),
+      }
+      found = { labels, counts: Array.from({ length: requestBuckets.length + 1 }, () => 0), sum: 0 }
+      series.set(key, found)
+    }
+    return found
+  }
+
+  function observe({ method, route, status, seconds }: Parameters<Telemetry['observeRequest']>[0]): void {
+    const durations = seriesOf(method, route, status)
+    let bucket = 0
+    while (seconds > (requestBuckets[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1
+    durations.counts[bucket] = (durations.counts[bucket] ?? 0) + 1
+    durations.sum += seconds
+  }
+
+  /** Buckets count what is below them too. */
+  function samplesOf({ labels, counts, sum }: Durations) {
+    let count = 0
+    const buckets = counts.map((each, index) => {
+      count += each
+      return {
+        labels: { le: requestBuckets[index] ?? '+Inf', ...labels },
+        value: count,
+        metricName: `${name}_bucket`,
+      }
+    })
+    return [
+      ...buckets,
+      { labels, value: sum, metricName: `${name}_sum` },
+      { labels, value: count, metricName: `${name}_count` },
+    ]
+  }
+
+  const get = async () => ({
+    name,
+    help: 'Duration of HTTP server requests.',
+    type: 'histogram',
+    values: [...series.values()].flatMap(samplesOf),
+    aggregator: 'sum',
+  })
+  const metric = { name, get, reset: () => series.clear() }
+  return { observe, metric: metric as unknown as Metric }
+}
+
 function createInstruments(registers: Registry[]) {
   return {
-    requests: new Histogram({
-      name: 'http_server_request_duration_seconds',
-      help: 'Duration of HTTP server requests.',
-      labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
-      buckets: requestBuckets,
-      registers,
-    }),
     logins: new Counter({
       name: 'foyer_logins_total',
       help: 'Sign-ins by method and result.',

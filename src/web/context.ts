@@ -53,12 +53,12 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
     const requestId = newId(clock.now())
     const { address, distrusted } = clientAddress(
       ctx.req.socket.remoteAddress ?? '',
-      ctx.get('X-Forwarded-For'),
+      String(ctx.req.headers['x-forwarded-for'] ?? ''),
       config.trustedProxyHops,
     )
     ctx.state.requestId = requestId
     ctx.state.address = address
-    ctx.set('X-Request-Id', requestId)
+    ctx.res.setHeader('X-Request-Id', requestId)
     if (distrusted) log.warn({ event: 'http.forwarded_for_ignored', requestId, address })
 
     try {

@@ -27,15 +27,28 @@ function pagePolicy(formAction: readonly string[]): string {
 
 const plainPagePolicy = pagePolicy([])
 
-/** Every answer leaves with these; what is not a page gets the policy of data at the end. */
+/**
+ * Every answer leaves with these; what is not a page gets the policy of data. They are set last, where nobody has
+ * said otherwise: on the way there the protocol looks through all headers set so far.
+ */
 export function securityHeaders({ config }: { config: Pick<Config, 'insecureIssuer'> }): Koa.Middleware {
-  const constant = Object.entries(constantHeaders(config))
-  return async function securityHeaders(ctx, next) {
-    for (const [name, value] of constant) ctx.res.setHeader(name, value)
-    await next()
-    if (ctx.type !== 'text/html') ctx.res.setHeader('Content-Security-Policy', dataPolicy)
+  const { 'content-security-policy': _, ...others } = constantHeaders(config)
+  const constant = Object.entries(others)
+  return async function securityHeaders({ res }, next) {
+    try {
+      await next()
+    } finally {
+      for (const [name, value] of constant) if (!res.hasHeader(name)) res.setHeader(name, value)
+      if (!isPage(res)) res.setHeader('content-security-policy', dataPolicy)
+      else if (!res.hasHeader('content-security-policy'))
+        res.setHeader('content-security-policy', plainPagePolicy)
+    }
   }
 }
+
+/** Whether the answer is a page so far; koa would parse the whole header for it. */
+export const isPage = (res: ServerResponse): boolean =>
+  String(res.getHeader('content-type') ?? '').startsWith('text/html')
 
 // Helmet decides once, at start; a request only copies what it said.
 function constantHeaders({ insecureIssuer }: Pick<Config, 'insecureIssuer'>): Record<string, string> {

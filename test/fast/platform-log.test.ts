@@ -1,12 +1,45 @@
 import { describe, expect, it } from 'vitest'
 import { notFound } from '../../src/kernel/errors.ts'
-import { createLog } from '../../src/platform/log.ts'
+import { createAccessLog, createLog } from '../../src/platform/log.ts'
 
 function logLines() {
   const lines: string[] = []
   const log = createLog({ level: 'info', color: false }, { write: (line: string) => void lines.push(line) })
   return { log, lines }
 }
+
+describe('the access log', () => {
+  const line = {
+    event: 'http.request',
+    method: 'GET',
+    path: '/a"b',
+    status: 200,
+    seconds: 0.001,
+    requestId: 'r1',
+    address: '::1',
+  }
+
+  it('writes lines that look like those of the log', () => {
+    const { log } = logLines()
+    const written: string[] = []
+    const open = () => ({ write: (text: string) => written.push(text), flushSync: () => undefined })
+    createAccessLog(log, open).write(line)
+    expect(written.join('')).toMatch(/^\{.*\}\n$/)
+    expect(JSON.parse(written.join(''))).toEqual({
+      level: 'info',
+      pid: process.pid,
+      time: expect.stringMatching(/^\d{4}-.*Z$/),
+      ...line,
+    })
+  })
+
+  it('is silent where the log is', () => {
+    const written: string[] = []
+    const open = () => ({ write: (text: string) => written.push(text), flushSync: () => undefined })
+    createAccessLog(createLog({ level: 'warn', color: false }), open).write(line)
+    expect(written).toEqual([])
+  })
+})
 
 describe('the log', () => {
   it('writes one line of JSON with time and level by name', () => {
