@@ -4,7 +4,7 @@ import type { Config } from './config/schema.ts'
 import { createAuthn } from './features/authn/service.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClaims } from './oidc/claims.ts'
-import { appOf, metadataOf } from './oidc/client-metadata.ts'
+import { appOf, createClientMetadata } from './oidc/client-metadata.ts'
 import type { CookieKeys } from './oidc/cookies.ts'
 import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
@@ -113,8 +113,8 @@ export async function createLiveProvider(
 ) {
   const { artifacts, audit, clientCache, clock, signingKeys, telemetry } = services
   const metadata = createMetadataServer({ clock, observe: telemetry.observeRequest })
-  const findClientMetadata = async (id: string) =>
-    protocol.innerSecret.addTo(metadataOf(await clientCache.find(id), clock))
+  const findMetadata = createClientMetadata({ findClient: clientCache.find, clock })
+  const findClientMetadata = async (id: string) => protocol.innerSecret.addTo(await findMetadata(id))
   const live = await createLive({
     issuer: config.issuer,
     loadKeys: () => loadSigningKeys({ store: signingKeys, clock, accessTokenAlg: config.accessTokenAlg }),

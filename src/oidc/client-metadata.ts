@@ -9,17 +9,39 @@ const served = new Set<string>(['authorization_code', 'refresh_token', 'client_c
 /** oidc-provider wants to hold a secret; it is compared by overrides.ts, with the hashes beside it. */
 const secretElsewhere = 'kept as a hash'
 
-/** What oidc-provider takes as client metadata, or nothing for a client that is not enabled. */
-export function metadataOf(
-  client: ProtocolClient | undefined,
-  clock: Clock,
-): Record<string, unknown> | undefined {
-  if (!client?.enabled) return undefined
+export type ClientMetadataDeps = {
+  findClient: (clientId: string) => Promise<ProtocolClient | undefined>
+  clock: Clock
+}
+
+/**
+ * What oidc-provider takes as client metadata, or nothing for a client that is not enabled. The same object until
+ * the client is read again or one of its secrets ends, so that overrides.ts knows the client built from it.
+ */
+export function createClientMetadata({ findClient, clock }: ClientMetadataDeps) {
+  const told = new WeakMap<ProtocolClient, { metadata: Record<string, unknown>; until: number }>()
+
+  return async function findMetadata(clientId: string): Promise<Record<string, unknown> | undefined> {
+    const client = await findClient(clientId)
+    if (!client?.enabled) return undefined
+    const now = clock.millis()
+    const known = told.get(client)
+    if (known && now < known.until) return known.metadata
+
+    const liveSecrets = client.secrets.filter((secret) => endOf(secret) > now)
+    const metadata = metadataOf(client, liveSecrets)
+    told.set(client, { metadata, until: Math.min(...liveSecrets.map(endOf)) })
+    return metadata
+  }
+}
+
+type Secret = ProtocolClient['secrets'][number]
+
+const endOf = ({ expires_at }: Secret): number => expires_at?.getTime() ?? Number.POSITIVE_INFINITY
+
+function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<string, unknown> {
   const { metadata } = client
-  const now = clock.now()
-  const hashes = client.secrets
-    .filter(({ expires_at }) => expires_at === null || expires_at > now)
-    .map(({ hash }) => hash.toString('base64'))
+  const hashes = liveSecrets.map(({ hash }) => hash.toString('base64'))
   return {
     ...metadata,
     client_id: client.id,

@@ -1,6 +1,6 @@
-// Owns the three places where Foyer changes oidc-provider's prototypes; each is pinned by a test that fails when
+// Owns the places where Foyer changes oidc-provider's prototypes; each is pinned by a test that fails when
 // an upgrade moves the seam. Everything else goes through documented configuration.
-import type { Provider } from 'oidc-provider'
+import type { Adapter, Client, Provider } from 'oidc-provider'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import { hashSecret, sameHash } from '../kernel/secrets.ts'
 
@@ -29,7 +29,30 @@ function deriveSuccessors(provider: Provider, artifacts: Pick<Artifacts, 'succes
   }
 }
 
+/**
+ * oidc-provider finds the client that it has built by a hash of all the metadata, and keeps a hundred. Ours is the
+ * same object until something has changed (client-metadata.ts), so the client hangs on that.
+ */
+function findBuiltClients(provider: Provider): void {
+  const model = provider.Client
+  const { adapter } = model as unknown as { adapter: Pick<Adapter, 'find'> }
+  const build = model.find
+  const built = new WeakMap<object, Client>()
+  model.find = async function findBuilt(id: string) {
+    if (typeof id !== 'string' || id === '') return undefined
+    const metadata = await adapter.find(id)
+    if (!metadata) return undefined
+    const known = built.get(metadata)
+    if (known) return known
+
+    const client = await Reflect.apply(build, { adapter: { find: async () => metadata } }, [id])
+    if (client) built.set(metadata, client)
+    return client
+  }
+}
+
 export function overridePrototypes(provider: Provider, artifacts: Pick<Artifacts, 'successor'>): void {
   compareHashedSecrets(provider)
+  findBuiltClients(provider)
   deriveSuccessors(provider, artifacts)
 }

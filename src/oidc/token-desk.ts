@@ -24,12 +24,20 @@ export type TokenDesk = ReturnType<typeof createTokenDesk>
 export function createInnerSecret() {
   const secret = randomToken()
   const hash = hashSecret(secret).toString('base64')
-  return {
-    secret,
-    /** Adds the secret to the metadata of the client that it belongs to. */
-    addTo: (metadata: Record<string, unknown> | undefined) =>
-      metadata?.client_id === firstPartyClient ? { ...metadata, secret_hashes: [hash] } : metadata,
+  // The same answer for the same metadata, since the client that is built from it hangs on it
+  const added = new WeakMap<object, Record<string, unknown>>()
+
+  /** Adds the secret to the metadata of the client that it belongs to. */
+  function addTo(metadata: Record<string, unknown> | undefined): Record<string, unknown> | undefined {
+    if (metadata?.client_id !== firstPartyClient) return metadata
+    const before = added.get(metadata)
+    if (before) return before
+    const complete = { ...metadata, secret_hashes: [hash] }
+    added.set(metadata, complete)
+    return complete
   }
+
+  return { secret, addTo }
 }
 
 export function createTokenDesk({ app, handle, grant, secret }: TokenDeskDeps & { secret: string }) {

@@ -84,6 +84,36 @@ describe('client secrets', () => {
   })
 })
 
+describe('clients', () => {
+  const registered = { client_id: 'app', client_secret: 'x', redirect_uris: ['https://app.example/cb'] }
+
+  async function finding(find: (id: string) => Promise<object | undefined>) {
+    const provider = new Provider('http://localhost:1', {
+      adapter: (() => ({ find })) as never,
+      features: { devInteractions: { enabled: false } },
+      jwks: { keys: [privateKey.export({ format: 'jwk' }) as never] },
+    })
+    overridePrototypes(provider, { successor: () => undefined })
+    return [await provider.Client.find('app'), await provider.Client.find('app')]
+  }
+
+  it('are built once from the same metadata', async () => {
+    const [first, second] = await finding(async () => registered)
+    expect(first?.clientId).toBe('app')
+    expect(second).toBe(first)
+  })
+
+  it('are built anew from others', async () => {
+    let name = 0
+    const [first, second] = await finding(async () => ({ ...registered, client_name: `${name++}` }))
+    expect([first?.clientName, second?.clientName]).toEqual(['0', '1'])
+  })
+
+  it('are not there when nothing is registered', async () => {
+    expect(await finding(async () => undefined)).toEqual([undefined, undefined])
+  })
+})
+
 describe('refresh tokens', () => {
   it('are succeeded by the one derived from family and parent', async () => {
     const rp = createRp(app.issuer, demoWeb)
