@@ -1,9 +1,10 @@
 // What happens once although many ask at the same moment: one-time values, interactions, and units of work that
 // stand on several conditions.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { insertArtifact } from '../../src/features/artifacts/new-artifacts.ts'
 import type { Artifacts } from '../../src/features/artifacts/service.ts'
 import { newUnit, stage } from '../../src/features/artifacts/unit-of-work.ts'
-import { insertArtifact, spendArtifact } from '../../src/features/artifacts/writes.ts'
+import { spendArtifact } from '../../src/features/artifacts/writes.ts'
 import { hashSecret, randomToken } from '../../src/kernel/secrets.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { raceRounds } from '../support/barrier.ts'

@@ -4,7 +4,8 @@ import type { Write } from '../../platform/compose.ts'
 import { compose } from '../../platform/compose.ts'
 import { sqlState } from '../../platform/database-errors.ts'
 import type { Db, Statement } from '../../platform/postgres.ts'
-import { findTokens } from './reads.ts'
+import { createKeepArtifact } from './new-artifacts.ts'
+import type { FindTokens } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { useOf } from './refresh.ts'
 import { type Presented, stage, type Unit } from './unit-of-work.ts'
@@ -18,6 +19,7 @@ export type Outcome = 'committed' | 'lost' | 'reused'
 
 export type CommitDeps = {
   db: Db
+  findTokens: FindTokens
   clock: Clock
   lastOutage: () => Outage | undefined
   /** The audit row of a reuse, written with the end of the grant. */
@@ -40,7 +42,9 @@ function allOrNothing({ name, text, values }: Statement): Statement {
   }
 }
 
-export function createCommit({ db, clock, lastOutage, reuseFact, reuseNotice }: CommitDeps) {
+export function createCommit({ db, findTokens, clock, lastOutage, reuseFact, reuseNotice }: CommitDeps) {
+  const keepArtifact = createKeepArtifact(db)
+
   async function run(writes: Write[]): Promise<boolean> {
     const statement = compose(writes)
     const guards = writes.filter((write) => write.guard).length
@@ -66,7 +70,7 @@ export function createCommit({ db, clock, lastOutage, reuseFact, reuseNotice }: 
     const childHash = presented.childHash
     if (!childHash) return endGrant(unit, presented.grantId)
 
-    const [row] = await findTokens(db, presented.hash, { kinds: ['RefreshToken'], now: clock.now() })
+    const [row] = await findTokens({ hash: presented.hash, kinds: ['RefreshToken'], now: clock.now() })
     const use =
       row &&
       useOf(
@@ -98,7 +102,12 @@ export function createCommit({ db, clock, lastOutage, reuseFact, reuseNotice }: 
     if (replaying && !refused && presented.childHash && writes.length > 0) {
       writes.unshift(holdUnusedChild(presented.hash, presented.childHash))
     }
-    if (writes.length === 0) return 'committed'
+    const [first, ...more] = writes
+    if (!first) return 'committed'
+    if (first.artifact && more.length === 0) {
+      await keepArtifact(first.artifact)
+      return 'committed'
+    }
     if (await run(writes)) return 'committed'
 
     if (presented?.childHash) return replay(unit, writes, presented)

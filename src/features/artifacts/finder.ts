@@ -6,8 +6,15 @@ import type { Db } from '../../platform/postgres.ts'
 import { openInteraction } from './interaction.ts'
 import type { Kind, Payload } from './kinds.ts'
 import { isToken } from './kinds.ts'
-import type { AccountSnapshot, GrantJson, InteractionFound, SessionMembers, TokenFound } from './reads.ts'
-import { claimReplay, findAccount, findGrant, findInteraction, findSession, findTokens } from './reads.ts'
+import type {
+  AccountSnapshot,
+  FindTokens,
+  GrantJson,
+  InteractionFound,
+  SessionMembers,
+  TokenFound,
+} from './reads.ts'
+import { claimReplay, findAccount, findGrant, findInteraction, findSession } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { useOf } from './refresh.ts'
 import type { Unit } from './unit-of-work.ts'
@@ -15,6 +22,7 @@ import { currentUnit, keyOf } from './unit-of-work.ts'
 
 export type FinderDeps = {
   db: Db
+  findTokens: FindTokens
   clock: Clock
   sealer: { open(sealed: Uint8Array, aad: string): Buffer }
   lastOutage: () => Outage | undefined
@@ -60,7 +68,7 @@ function isOfBrowser({ browser_hash: begunBy }: InteractionFound, { origin }: Un
   return begunBy !== null && origin.browserHash !== undefined && sameHash(begunBy, origin.browserHash)
 }
 
-export function createFinder({ db, clock, sealer, lastOutage }: FinderDeps) {
+export function createFinder({ db, findTokens, clock, sealer, lastOutage }: FinderDeps) {
   /** Notes what the presented refresh token would be used for, should the request redeem it. */
   function present(unit: Unit, id: string, found: TokenFound): void {
     const use = useOf(
@@ -86,7 +94,7 @@ export function createFinder({ db, clock, sealer, lastOutage }: FinderDeps) {
   }
 
   async function loadTokens(unit: Unit, id: string, kinds: Set<string>): Promise<void> {
-    const rows = await findTokens(db, hashSecret(id), { kinds: [...kinds], now: clock.now() })
+    const rows = await findTokens({ hash: hashSecret(id), kinds: [...kinds], now: clock.now() })
     for (const kind of kinds) unit.known.set(keyOf(kind, id), undefined)
     for (const found of rows) {
       rememberToken(unit, id, found)

@@ -6,6 +6,7 @@ import { after, fromSeconds } from '../../kernel/time.ts'
 import { linksOf, sealInteraction } from './interaction.ts'
 import type { Kind, Payload } from './kinds.ts'
 import { isShortLived } from './kinds.ts'
+import { insertArtifact } from './new-artifacts.ts'
 import { deleteSession, insertSession, updateSession } from './session-writes.ts'
 import type { Unit } from './unit-of-work.ts'
 import { currentUnit, keyOf, stage } from './unit-of-work.ts'
@@ -85,7 +86,7 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
     const row = { payload, expiresAt: fromSeconds(payload.exp ?? 0) }
     const exists = kind === 'ReplayDetection' || unit.known.get(keyOf(kind, id)) !== undefined
     if (!exists && !isShortLived(kind)) throw new Error(`artifacts do not keep ${kind}`)
-    stage(unit, (exists ? write.updateArtifact : write.insertArtifact)(kind, hashSecret(id), row))
+    stage(unit, (exists ? write.updateArtifact : insertArtifact)(kind, hashSecret(id), row))
   }
 
   function save(kind: Kind, id: string, payload: Payload): void {

@@ -1,5 +1,6 @@
 // Owns the SQL that finds artifacts. One statement brings along all that oidc-provider asks for next:
 // the grant, the session and the account, which the unit of work then answers from.
+import { gather } from '../../platform/gather.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Payload } from './kinds.ts'
 
@@ -61,13 +62,11 @@ export type InteractionFound = {
 
 const account = `CASE WHEN a.id IS NOT NULL THEN to_jsonb(a) END AS account`
 const grant = `CASE WHEN g.id IS NOT NULL THEN jsonb_build_object('id', g.id, 'payload', g.payload) END AS "grant"`
-const session = `CASE WHEN s.uid IS NOT NULL THEN jsonb_build_object('uid', s.uid, 'account_id', s.account_id,
-  'authorizations', s.authorizations, 'payload', s.payload) END AS session`
 
 const artifactTokens = `
   SELECT kind, payload, consumed_at, grant_id, NULL::uuid AS family_id, NULL::int AS generation,
     NULL::boolean AS has_child, NULL::boolean AS child_consumed, NULL::int AS grace_seconds
-  FROM artifacts WHERE kind = ANY($2::text[]) AND id_hash = $1::bytea`
+  FROM artifacts WHERE kind = asked.kind AND id_hash = asked.id_hash`
 
 const refreshTokens = `
   SELECT 'RefreshToken' AS kind, r.payload, r.consumed_at, r.grant_id, r.family_id, r.generation,
@@ -75,36 +74,77 @@ const refreshTokens = `
   FROM refresh_tokens r
   LEFT JOIN refresh_tokens child ON child.id_hash = r.replaced_by
   LEFT JOIN clients c ON c.id = r.client_id
-  WHERE r.id_hash = $1::bytea AND 'RefreshToken' = ANY($2::text[])`
+  WHERE r.id_hash = asked.id_hash AND asked.kind = 'RefreshToken'`
+
+// A subquery, since the planner would join a small table of sessions as a whole, and keep to it when it has grown.
+const session = `(SELECT jsonb_build_object('uid', s.uid, 'account_id', s.account_id,
+    'authorizations', s.authorizations, 'payload', s.payload)
+  FROM sessions s WHERE s.uid = t.payload->>'sessionUid' AND s.expires_at > $3::timestamptz) AS session`
 
 const withCompany = (tokens: string) => `
   SELECT t.*, ${grant}, ${session}, ${account}
-  FROM (${tokens}) t
-  LEFT JOIN grants g ON g.id = t.grant_id
-  LEFT JOIN sessions s ON s.uid = t.payload->>'sessionUid' AND s.expires_at > $3::timestamptz
-  LEFT JOIN account_snapshot a ON a.id = g.account_id`
+  FROM (${tokens}) t LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN account_snapshot a ON a.id = g.account_id`
+
+// Introspection and revocation say nothing about the person.
+const withoutAccount = (tokens: string) => `
+  SELECT t.*, ${grant}, ${session}, NULL::jsonb AS account
+  FROM (${tokens}) t LEFT JOIN grants g ON g.id = t.grant_id`
+
+/**
+ * Asks for each of many tokens by itself, so that one statement serves many requests. OFFSET 0 keeps the planner from
+ * joining whole tables instead: it does so while they are small, and its plan stays when they have grown.
+ */
+const forEach = (found: string) => `
+  SELECT asked.place::int AS place, found.*
+  FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS asked (id_hash, kind, place),
+    LATERAL (${found} OFFSET 0) AS found`
 
 const statements = {
-  artifact: { name: 'find_artifact', text: withCompany(artifactTokens) },
+  artifact: { name: 'find_artifacts', text: forEach(withCompany(artifactTokens)) },
   // The column names come from the first branch of a union, so a lone refresh token keeps that branch's shape.
   refresh: {
-    name: 'find_refresh_token',
-    text: withCompany(`SELECT * FROM (${refreshTokens}) AS r (kind, payload, consumed_at, grant_id, family_id,
-      generation, has_child, child_consumed, grace_seconds)`),
+    name: 'find_refresh_tokens',
+    text: forEach(
+      withCompany(`SELECT * FROM (${refreshTokens}) AS r (kind, payload, consumed_at, grant_id, family_id,
+        generation, has_child, child_consumed, grace_seconds)`),
+    ),
   },
-  either: { name: 'find_any_token', text: withCompany(`${artifactTokens} UNION ALL ${refreshTokens}`) },
+  either: {
+    name: 'find_any_tokens',
+    text: forEach(withoutAccount(`${artifactTokens} UNION ALL ${refreshTokens}`)),
+  },
 }
 
-/** Finds a token of any of the kinds by the hash of its value, with its grant, session and account. */
-export async function findTokens(db: Db, hash: Buffer, { kinds, now }: { kinds: string[]; now: Date }) {
-  const wantsRefresh = kinds.includes('RefreshToken')
-  const statement =
-    kinds.length === 1 && wantsRefresh
-      ? statements.refresh
-      : wantsRefresh
-        ? statements.either
-        : statements.artifact
-  return db.query<TokenFound>({ ...statement, values: [hash, kinds, now] })
+type TokenAsked = { hash: Buffer; kinds: readonly string[]; now: Date }
+export type FindTokens = (asked: TokenAsked) => Promise<TokenFound[]>
+
+const mostTogether = 64
+
+/** Finds tokens of any of the kinds by the hash of their value, with grant, session and account. */
+export function createFindTokens(db: Db): FindTokens {
+  const finding = (statement: { name: string; text: string }) =>
+    gather<TokenAsked, TokenFound[]>(
+      async (all) => {
+        // One place for each kind that a value may be of
+        const places = all.flatMap(({ hash, kinds }, caller) => kinds.map((kind) => ({ hash, kind, caller })))
+        const rows = await db.query<TokenFound & { place: number }>({
+          ...statement,
+          values: [places.map(({ hash }) => hash), places.map(({ kind }) => kind), all[0]?.now],
+        })
+        const found = all.map((): TokenFound[] => [])
+        for (const row of rows) found[places[row.place - 1]?.caller ?? 0]?.push(row)
+        return found
+      },
+      { most: mostTogether },
+    )
+  const artifact = finding(statements.artifact)
+  const refresh = finding(statements.refresh)
+  const either = finding(statements.either)
+
+  return (wanted) => {
+    if (!wanted.kinds.includes('RefreshToken')) return artifact(wanted)
+    return wanted.kinds.length === 1 ? refresh(wanted) : either(wanted)
+  }
 }
 
 const grantsOfSession = `(SELECT jsonb_agg(jsonb_build_object('id', g.id, 'payload', g.payload))

@@ -12,7 +12,7 @@ import { createFinder } from './finder.ts'
 import { openInteraction } from './interaction.ts'
 import { createKeeper } from './keeper.ts'
 import { revokedJwt } from './kinds.ts'
-import { findInteraction, findJwtState } from './reads.ts'
+import { createFindTokens, findInteraction, findJwtState } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { deriveSuccessor } from './refresh.ts'
 import { touchSession } from './session-writes.ts'
@@ -35,13 +35,14 @@ export type Artifacts = ReturnType<typeof createArtifacts>
 
 export function createArtifacts(deps: ArtifactsDeps) {
   const { db, clock, sealer, lastOutage } = deps
-  const finder = createFinder({ db, clock, sealer, lastOutage })
+  const findTokens = createFindTokens(db)
+  const finder = createFinder({ db, findTokens, clock, sealer, lastOutage })
   const keeper = createKeeper({
     clock,
     sealer,
     refreshFamilyTtlSeconds: deps.refreshTokenTtlSeconds * limits.refreshFamilyFactor,
   })
-  const { commit } = createCommit(deps)
+  const { commit } = createCommit({ ...deps, findTokens })
   const successorKey = sealer.derive('refresh-successor')
 
   /** Runs work in a unit of its own and commits what it staged. */

@@ -2,8 +2,8 @@
 // Everything it writes goes out in one statement after the handler, see platform/compose.ts and commit.ts.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AppError } from '../../kernel/errors.ts'
-import type { Write } from '../../platform/compose.ts'
 import type { Payload } from './kinds.ts'
+import type { ArtifactWrite } from './new-artifacts.ts'
 import type { AccountSnapshot, SessionFound } from './reads.ts'
 
 /** Where the request came from; rests with sessions and interactions. */
@@ -37,7 +37,7 @@ export type Unit = {
   readonly sessions: Map<string, SessionFound>
   /** The proofs given in an interaction so far, by its uid. */
   readonly attempts: Map<string, Record<string, unknown>>
-  readonly writes: Map<string, Write>
+  readonly writes: Map<string, ArtifactWrite>
   /** Finds of this tick that will share one statement, by id. */
   readonly pending: Map<string, { kinds: Set<string>; done: Promise<void> }>
   presented?: Presented
@@ -79,7 +79,7 @@ export const inUnit = <T>(unit: Unit, work: () => T): T => storage.run(unit, wor
 export const keyOf = (kind: string, id: string): string => `${kind}\0${id}`
 
 /** Stages a write; the last write of a row wins. */
-export function stage(unit: Unit, write: Write): void {
+export function stage(unit: Unit, write: ArtifactWrite): void {
   unit.writes.delete(write.row)
   unit.writes.set(write.row, write)
 }

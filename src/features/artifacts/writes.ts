@@ -10,22 +10,6 @@ const token = { guard: false, survivesRefusal: false } as const
 const lasting = { guard: false, survivesRefusal: true } as const
 const hex = (hash: Buffer) => hash.toString('base64')
 
-export function insertArtifact(
-  kind: string,
-  hash: Buffer,
-  { payload, expiresAt }: { payload: Payload; expiresAt: Date },
-): Write {
-  return {
-    ...token,
-    row: `artifact ${kind} ${hex(hash)}`,
-    shape: 'artifact+',
-    sql: (bind) => `INSERT INTO artifacts (kind, id_hash, grant_id, client_id, payload, expires_at)
-      SELECT ${bind(kind, 'text')}, ${bind(hash, 'bytea')}, ${bind(payload.grantId ?? null, 'text')},
-        ${bind(payload.clientId ?? null, 'text')}, ${bind(withoutId(payload), 'jsonb')}, ${bind(expiresAt, 'timestamptz')}
-      WHERE true`,
-  }
-}
-
 /** Like insertArtifact for kinds that are saved more than once, such as device codes. */
 export function updateArtifact(
   kind: string,
