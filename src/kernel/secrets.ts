@@ -33,6 +33,8 @@ export function issueSecret(prefix: string): { secret: string; hash: SecretHash 
  * The chance in it, variant included, is that of a version 4, which Node draws in bulk.
  */
 export function newId(now: Date): string {
-  const time = now.getTime().toString(16).padStart(12, '0')
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
+  const time = now.getTime()
+  const high = Math.floor(time / 0x10000).toString(16)
+  const low = (time % 0x10000).toString(16)
+  return `${high.padStart(8, '0')}-${low.padStart(4, '0')}-7${randomUUID().slice(15)}`
 }

@@ -5,12 +5,21 @@ import { hashText, newId } from '../kernel/secrets.ts'
 import { type Clock, stopwatch } from '../kernel/time.ts'
 import type { Observation } from '../web/context.ts'
 import { dataHeaders } from '../web/headers.ts'
+import { isSteady, renderFields } from '../web/steady-response.ts'
 
 /** Seconds for which apps may keep discovery and keys; a next key is published at least this long. */
 export const metadataMaxAgeSeconds = 300
 
 /** The body as text: it leaves with the head in one write. */
-type Document = { body: string; etag: string; headers: readonly string[] }
+type Document = {
+  path: string
+  encoding: BufferEncoding
+  body: string
+  etag: string
+  length: string
+  headers: Record<string, string>
+  fields: string
+}
 export type Metadata = { discovery: { issuer: string }; jwks: object }
 
 const discoveryPaths = [
@@ -20,19 +29,21 @@ const discoveryPaths = [
 const jwksPath = '/oauth2/jwks'
 
 /** `common` are the security headers of every answer. */
-function documentOf(value: object, common: Record<string, string>): Document {
+function documentOf(path: string, value: object, common: Record<string, string>): Document {
   const body = JSON.stringify(value)
+  const length = Buffer.byteLength(body)
   const etag = `"${hashText(body).slice(0, 32)}"`
-  const headers = Object.entries({
+  const headers = {
     ...common,
     'content-type': 'application/json; charset=utf-8',
-    'content-length': String(Buffer.byteLength(body)),
     'cache-control': `public, max-age=${metadataMaxAgeSeconds}`,
     etag,
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
-  }).flat()
-  return { body, etag, headers }
+  }
+  // What is ASCII needs no encoding
+  const encoding = length === body.length ? 'latin1' : 'utf8'
+  return { path, encoding, body, etag, length: String(length), headers, fields: renderFields(headers) }
 }
 
 export type MetadataServer = ReturnType<typeof createMetadataServer>
@@ -50,26 +61,36 @@ export function createMetadataServer({
   function publish({ discovery, jwks }: Metadata): void {
     const issuer = new URL(discovery.issuer)
     const common = dataHeaders({ insecureIssuer: issuer.protocol === 'http:' })
-    const discoveryDocument = documentOf(discovery, common)
     host = issuer.host
     documents = new Map([
-      ...discoveryPaths.map((path) => [path, discoveryDocument] as const),
-      [jwksPath, documentOf(jwks, common)],
+      ...discoveryPaths.map((path) => [path, documentOf(path, discovery, common)] as const),
+      [jwksPath, documentOf(jwksPath, jwks, common)],
     ])
   }
 
   /** Answers a GET or HEAD of one of the documents under the issuer's own host; says whether it did. */
   function handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const path = request.url?.split('?', 1)[0] ?? ''
+    const { url = '', method } = request
+    const path = url.includes('?') ? url.slice(0, url.indexOf('?')) : url
     const document = documents.get(path)
-    if (!document || (request.method !== 'GET' && request.method !== 'HEAD')) return false
+    if (!document || (method !== 'GET' && method !== 'HEAD')) return false
     if (request.headers.host !== host) return false
     const elapsed = stopwatch()
     const status = request.headers['if-none-match'] === document.etag ? 304 : 200
-    response.writeHead(status, [...document.headers, 'X-Request-Id', newId(clock.now())])
-    response.end(status === 304 || request.method === 'HEAD' ? undefined : document.body)
-    observe({ method: request.method, route: path, status, seconds: elapsed() })
+    answer(response, status, { document, withBody: status === 200 && method === 'GET' })
+    observe({ method, route: document.path, status, seconds: elapsed() })
     return true
+  }
+
+  function answer(
+    response: ServerResponse,
+    status: number,
+    { document, withBody }: { document: Document; withBody: boolean },
+  ): void {
+    if (isSteady(response)) response.steadyFields = document.fields
+    else for (const [name, value] of Object.entries(document.headers)) response.setHeader(name, value)
+    response.writeHead(status, ['X-Request-Id', newId(clock.now()), 'Content-Length', document.length])
+    response.end(withBody ? document.body : undefined, document.encoding)
   }
 
   return { publish, handle }

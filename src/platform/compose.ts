@@ -22,16 +22,19 @@ export type Write = {
   also?(bind: Bind): string
 }
 
-const names = new Map<string, string>()
+const prepared = new Map<string, { name: string; text: string }>()
 
-// PostgreSQL keeps prepared statements by name; a name must always mean the same text.
-function nameOf(shape: string): string {
-  let name = names.get(shape)
-  if (!name) {
-    name = `unit_${names.size}`
-    names.set(shape, name)
+/**
+ * PostgreSQL keeps prepared statements by name; a name must always mean the same text. The very same string, so that
+ * pg need not compare a text that was put together anew with the one it has sent.
+ */
+function preparedOf(shape: string, text: string): { name: string; text: string } {
+  let known = prepared.get(shape)
+  if (!known) {
+    known = { name: `unit_${prepared.size}`, text }
+    prepared.set(shape, known)
   }
-  return name
+  return known
 }
 
 /**
@@ -55,9 +58,6 @@ export function compose(writes: readonly Write[]): Statement {
     parts.push(`w${index} AS (${write.sql(bind)} AND (SELECT ok FROM gate)${also})`)
   })
 
-  return {
-    name: nameOf([...guards, ...rest].map((write) => write.shape).join(' ')),
-    text: `WITH ${parts.join(', ')} SELECT ok FROM gate`,
-    values,
-  }
+  const shape = [...guards, ...rest].map((write) => write.shape).join(' ')
+  return { ...preparedOf(shape, `WITH ${parts.join(', ')} SELECT ok FROM gate`), values }
 }

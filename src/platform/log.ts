@@ -100,7 +100,7 @@ export type AccessLog = {
   flush(): void
 }
 
-const heldBackBytes = 8 * 1024
+const heldBackLength = 8 * 1024
 const heldBackMs = 100
 
 /**
@@ -108,25 +108,32 @@ const heldBackMs = 100
  * held back for a tenth of a second; what went wrong goes through the log itself, at once. They look like its lines
  * and need none of its care: no field may be an error or hold a secret.
  */
-export function createAccessLog(log: Log, openDestination: () => HeldBack = heldBackDestination): AccessLog {
+export function createAccessLog(log: Log, openDestination: () => DestinationStream = toStderr): AccessLog {
   const isHeard = log.isLevelEnabled('info')
   if (!isHeard || process.stderr.isTTY) {
     return { write: (line) => isHeard && log.info(line), flush: () => undefined }
   }
   const destination = openDestination()
   const { pid } = process
+  let held = ''
+  let timer: NodeJS.Timeout | undefined
+
+  function flush(): void {
+    clearTimeout(timer)
+    timer = undefined
+    if (held !== '') destination.write(held)
+    held = ''
+  }
+
   return {
     write: ({ event, method, path, status, seconds, requestId, address }) => {
       const time = systemTime()
-      destination.write(
-        `${JSON.stringify({ level: 'info', time, pid, event, method, path, status, seconds, requestId, address })}\n`,
-      )
+      held += `${JSON.stringify({ level: 'info', time, pid, event, method, path, status, seconds, requestId, address })}\n`
+      if (held.length >= heldBackLength) flush()
+      else timer ??= setTimeout(flush, heldBackMs).unref()
     },
-    flush: () => destination.flushSync(),
+    flush,
   }
 }
 
-type HeldBack = { write(text: string): unknown; flushSync(): void }
-
-const heldBackDestination = (): HeldBack =>
-  fileDestination({ dest: stderrFd, sync: true, minLength: heldBackBytes, periodicFlush: heldBackMs })
+const toStderr = () => fileDestination({ dest: stderrFd, sync: true })

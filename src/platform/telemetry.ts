@@ -74,6 +74,15 @@ export function createTelemetry({ clock }: { clock: Clock }): Telemetry {
   }
 }
 
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = create()
+    map.set(key, value)
+  }
+  return value
+}
+
 type Durations = { labels: Record<string, string>; counts: number[]; sum: number }
 
 /**
@@ -82,22 +91,21 @@ type Durations = { labels: Record<string, string>; counts: number[]; sum: number
  */
 function createRequestDurations() {
   const name = 'http_server_request_duration_seconds'
-  const series = new Map<string, Durations>()
+  // By route, then status, then method: each a constant whose hash is known, where a joined key would need a new one
+  const routes = new Map<string, Map<number, Map<string, Durations>>>()
 
   function seriesOf(method: string, route: string, status: number): Durations {
-    // As many as routes and statuses there are; methods that we do not know count as one.
-    const key = `${status} ${method} ${route}`
-    let found = series.get(key)
-    if (!found) {
-      const labels = {
+    const ofRoute = entryOf(routes, route, () => new Map<number, Map<string, Durations>>())
+    const ofStatus = entryOf(ofRoute, status, () => new Map<string, Durations>())
+    return entryOf(ofStatus, method, () => ({
+      labels: {
         http_request_method: method,
         http_route: route,
         http_response_status_code: String(status),
-      }
-      found = { labels, counts: Array.from({ length: requestBuckets.length + 1 }, () => 0), sum: 0 }
-      series.set(key, found)
-    }
-    return found
+      },
+      counts: Array.from({ length: requestBuckets.length + 1 }, () => 0),
+      sum: 0,
+    }))
   }
 
   function observe({ method, route, status, seconds }: Parameters<Telemetry['observeRequest']>[0]): void {
@@ -130,10 +138,12 @@ function createRequestDurations() {
     name,
     help: 'Duration of HTTP server requests.',
     type: 'histogram',
-    values: [...series.values()].flatMap(samplesOf),
+    values: [...routes.values()].flatMap((ofRoute) =>
+      [...ofRoute.values()].flatMap((ofStatus) => [...ofStatus.values()].flatMap(samplesOf)),
+    ),
     aggregator: 'sum',
   })
-  const metric = { name, get, reset: () => series.clear() }
+  const metric = { name, get, reset: () => routes.clear() }
   return { observe, metric: metric as unknown as Metric }
 }
 

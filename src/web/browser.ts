@@ -17,6 +17,8 @@ export function browserCookies({ cookies }: { cookies: CookiePolicy }) {
     ({ httpOnly: true, sameSite: 'lax', secure: cookies.secure, signed: false, path: '/', maxAge }) as const
 
   function read(ctx: Koa.Context, name: string): string | undefined {
+    // Programs send none, and koa's reader is made anew for each request
+    if (ctx.req.headers.cookie === undefined) return undefined
     return ctx.cookies.get(name, { signed: false })
   }
 

@@ -6,6 +6,7 @@ import helmet from 'helmet'
 import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
 import { days } from '../kernel/time.ts'
+import { isSteady, renderFields } from './steady-response.ts'
 
 const twoYearsInSeconds = (2 * days(365)) / 1000
 
@@ -32,17 +33,46 @@ const plainPagePolicy = pagePolicy([])
  * said otherwise: on the way there the protocol looks through all headers set so far.
  */
 export function securityHeaders({ config }: { config: Pick<Config, 'insecureIssuer'> }): Koa.Middleware {
-  const { 'content-security-policy': _, ...others } = constantHeaders(config)
-  const constant = Object.entries(others)
+  const ofData = headersUnlessSet({ ...constantHeaders(config), 'content-security-policy': dataPolicy })
+  const ofPages = headersUnlessSet(constantHeaders(config))
   return async function securityHeaders({ res }, next) {
     try {
       await next()
     } finally {
-      for (const [name, value] of constant) if (!res.hasHeader(name)) res.setHeader(name, value)
-      if (!isPage(res)) res.setHeader('content-security-policy', dataPolicy)
-      else if (!res.hasHeader('content-security-policy'))
-        res.setHeader('content-security-policy', plainPagePolicy)
+      if (isPage(res)) ofPages(res)
+      else {
+        res.removeHeader('content-security-policy')
+        ofData(res)
+      }
     }
+  }
+}
+
+/** Gives a response those of the headers that it does not have yet. */
+function headersUnlessSet(headers: Record<string, string>): (res: ServerResponse) => void {
+  const all = Object.entries(headers)
+  // By which of them are missing: mostly all, or all but what the protocol says about caches
+  const rendered = new Map<number, string>()
+
+  function fieldsFor(missing: number): string {
+    let fields = rendered.get(missing)
+    if (fields === undefined) {
+      fields = renderFields(Object.fromEntries(all.filter((_, index) => missing & (1 << index))))
+      rendered.set(missing, fields)
+    }
+    return fields
+  }
+
+  return (res) => {
+    if (!isSteady(res)) {
+      for (const [name, value] of all) if (!res.hasHeader(name)) res.setHeader(name, value)
+      return
+    }
+    let missing = 0
+    all.forEach(([name], index) => {
+      if (!res.hasHeader(name)) missing |= 1 << index
+    })
+    res.steadyFields = fieldsFor(missing)
   }
 }
 

@@ -152,7 +152,8 @@ export async function readBody(ctx: Koa.Context, { bytes, timeoutMs }: BodyLimit
     else chunks.push(chunk)
   }
   const onEnd = () => resolve(Buffer.concat(chunks))
-  const onTorn = () => reject(invalidRequest())
+  // A request that was read to its end closes too
+  const onTorn = () => !req.complete && reject(invalidRequest())
   const timer = setTimeout(() => {
     // The rest would hold the connection, so it is not used for another request
     ctx.set('Connection', 'close')

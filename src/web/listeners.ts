@@ -2,12 +2,14 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { limits } from '../config/limits.ts'
+import { SteadyResponse } from './steady-response.ts'
 
 export type Where = { port: number; hosts: readonly string[] }
 
 function serve(handler: RequestListener): Server {
   const server = createServer(
     {
+      ServerResponse: SteadyResponse,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       maxHeaderSize: limits.headerBytes,

@@ -22,8 +22,10 @@ describe('the access log', () => {
   it('writes lines that look like those of the log', () => {
     const { log } = logLines()
     const written: string[] = []
-    const open = () => ({ write: (text: string) => written.push(text), flushSync: () => undefined })
-    createAccessLog(log, open).write(line)
+    const access = createAccessLog(log, () => ({ write: (text) => void written.push(text) }))
+    access.write(line)
+    expect(written).toEqual([])
+    access.flush()
     expect(written.join('')).toMatch(/^\{.*\}\n$/)
     expect(JSON.parse(written.join(''))).toEqual({
       level: 'info',
@@ -35,8 +37,10 @@ describe('the access log', () => {
 
   it('is silent where the log is', () => {
     const written: string[] = []
-    const open = () => ({ write: (text: string) => written.push(text), flushSync: () => undefined })
-    createAccessLog(createLog({ level: 'warn', color: false }), open).write(line)
+    const log = createLog({ level: 'warn', color: false })
+    const access = createAccessLog(log, () => ({ write: (text) => void written.push(text) }))
+    access.write(line)
+    access.flush()
     expect(written).toEqual([])
   })
 })
