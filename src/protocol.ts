@@ -119,7 +119,7 @@ export async function createLiveProvider(
     issuer: config.issuer,
     loadKeys: () => loadSigningKeys({ store: signingKeys, clock, accessTokenAlg: config.accessTokenAlg }),
     build: (keys) => createProvider({ config, artifacts, cookieKeys, findClientMetadata, ...protocol }, keys),
-    listen: (provider) => listen(provider, { audit, countTokens: telemetry.countToken }),
+    listen: (provider) => listen(provider, { artifacts, audit, countTokens: telemetry.countToken }),
     publish: metadata.publish,
     discover: (provider) => discover(app, provider),
   })

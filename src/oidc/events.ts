@@ -1,9 +1,11 @@
 // Owns what oidc-provider's events become: facts of the audit log and counts of the metrics.
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { Artifacts } from '../features/artifacts/service.ts'
 import { currentUnit, stage } from '../features/artifacts/unit-of-work.ts'
 import type { Audit, AuditEvent } from '../features/audit/service.ts'
 
 export type EventsDeps = {
+  artifacts: Pick<Artifacts, 'endReused'>
   audit: Pick<Audit, 'recordWrite'>
   /** One more token response of this grant type. */
   countTokens: (grantType: string) => void
@@ -20,7 +22,7 @@ function about(ctx: KoaContextWithOIDC): Pick<AuditEvent, 'requestId' | 'address
 
 const stranger = { kind: 'stranger' } as const
 
-export function listen(provider: Provider, { audit, countTokens }: EventsDeps): void {
+export function listen(provider: Provider, { artifacts, audit, countTokens }: EventsDeps): void {
   const record = (event: AuditEvent) => stage(currentUnit(), audit.recordWrite(event))
 
   function recordDecision(ctx: KoaContextWithOIDC, type: 'consent.granted' | 'consent.denied'): void {
@@ -39,19 +41,18 @@ export function listen(provider: Provider, { audit, countTokens }: EventsDeps): 
     countTokens(String(ctx.oidc.params?.grant_type))
   })
 
-  // A grant is revoked by the token endpoint only when something spent was presented again.
   provider.on('grant.revoked', (ctx, grantId) => {
     // The end of a session ends its grants too, and is a fact by itself.
     if (ctx.oidc.route !== 'token' && ctx.oidc.route !== 'revocation') return
-    const reuse = ctx.oidc.route === 'token'
-    if (reuse) currentUnit().reusedGrant = grantId
     const accountId = ctx.oidc.entities.Account?.accountId ?? ctx.oidc.entities.Grant?.accountId
-    record({
-      ...about(ctx),
-      type: reuse ? 'token.reuse_detected' : 'token.revoked',
-      actor: reuse ? stranger : { kind: 'client', id: ctx.oidc.client?.clientId ?? '' },
-      ...(accountId !== undefined && { accountId }),
-    })
+    const person = accountId === undefined ? {} : { accountId }
+    if (ctx.oidc.route === 'revocation') {
+      const actor = { kind: 'client', id: ctx.oidc.client?.clientId ?? '' } as const
+      return record({ ...about(ctx), type: 'token.revoked', actor, ...person })
+    }
+    // A grant is revoked by the token endpoint only when something spent was presented again.
+    const fact = { ...about(ctx), type: 'token.reuse_detected', actor: stranger, ...person } as const
+    artifacts.endReused(grantId, audit.recordWrite(fact))
   })
 
   provider.on('authorization.success', (ctx) => {

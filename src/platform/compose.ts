@@ -1,4 +1,5 @@
 // Owns how the writes of one request become one SQL statement, so that they commit together or not at all.
+import { sqlState } from './database-errors.ts'
 import type { Statement } from './postgres.ts'
 
 type SqlType = 'text' | 'bytea' | 'jsonb' | 'timestamptz' | 'uuid' | 'int' | 'text[]'
@@ -18,7 +19,7 @@ export type Write = {
   /** Written although the handler refused the request: revocations and sessions, never new tokens. */
   survivesRefusal: boolean
   sql(bind: Bind): string
-  /** Only where it is no guard: evaluated for each row that it writes, such as the call that leaves a job. */
+  /** Evaluated for each row that it writes, such as the call that leaves a job. */
   also?(bind: Bind): string
 }
 
@@ -37,9 +38,15 @@ function preparedOf(shape: string, text: string): { name: string; text: string }
   return known
 }
 
+const divisionByZero = '22012'
+
+/** Whether the statement failed because one of several guards met no row, and took back what the others wrote. */
+export const isTakenBack = (error: unknown): boolean => sqlState(error) === divisionByZero
+
 /**
  * One statement out of many writes: guards first, then a gate that is true when each of them hit its row,
- * then the rest behind the gate. Answers one row `{ ok }`.
+ * then the rest behind the gate. Answers one row `{ ok }`. PostgreSQL runs every guard, whatever became of the
+ * others: where there are several, a division by the gate fails when one met no row, see isTakenBack.
  */
 export function compose(writes: readonly Write[]): Statement {
   const values: unknown[] = []
@@ -50,7 +57,9 @@ export function compose(writes: readonly Write[]): Statement {
 
   const guards = writes.filter((write) => write.guard)
   const rest = writes.filter((write) => !write.guard)
-  const parts = guards.map((write, index) => `g${index} AS (${write.sql(bind)} RETURNING 1)`)
+  const parts = guards.map(
+    (write, index) => `g${index} AS (${write.sql(bind)} RETURNING ${write.also?.(bind) ?? '1'})`,
+  )
   const hits = guards.map((_, index) => `(SELECT count(*) FROM g${index}) = 1`)
   parts.push(`gate AS (SELECT ${hits.join(' AND ') || 'true'} AS ok)`)
   rest.forEach((write, index) => {
@@ -59,5 +68,6 @@ export function compose(writes: readonly Write[]): Statement {
   })
 
   const shape = [...guards, ...rest].map((write) => write.shape).join(' ')
-  return { ...preparedOf(shape, `WITH ${parts.join(', ')} SELECT ok FROM gate`), values }
+  const answer = guards.length > 1 ? '1 / ok::int = 1 AS ok' : 'ok'
+  return { ...preparedOf(shape, `WITH ${parts.join(', ')} SELECT ${answer} FROM gate`), values }
 }

@@ -115,8 +115,8 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
     }
   })
 
-  it('leave an audit event of each reuse, and no token without a grant', async () => {
+  it('leave one audit event of each reuse, however many losers there were', async () => {
     const events = await database.db.prisma.auditEvent.count({ where: { type: 'token.reuse_detected' } })
-    expect(events).toBeGreaterThanOrEqual(2 * rounds)
+    expect(events).toBe(2 * rounds)
   })
 })

@@ -142,12 +142,16 @@ describe('consuming', () => {
     exp: Math.ceil(Date.now() / 1000) + 60,
   })
 
-  it('is decided at the commit: of two units that read a code unspent one writes, the other ends the grant', async () => {
+  it('is decided at the commit: of units that read a code unspent one writes, the others end the grant and one tells', async () => {
     const { artifacts, db } = app.services
     const [id, grantId] = [randomToken(), randomToken()]
-    await artifacts.run({}, async () => artifacts.save('AuthorizationCode', id, code(grantId)))
+    const { id: accountId } = await db.prisma.account.findFirstOrThrow({ select: { id: true } })
+    await artifacts.run({}, async () => {
+      artifacts.save('Grant', grantId, { ...code(grantId), kind: 'Grant', accountId, clientId: 'demo-web' })
+      artifacts.save('AuthorizationCode', id, code(grantId))
+    })
 
-    const units = [newUnit(), newUnit()]
+    const units = [newUnit(), newUnit(), newUnit()]
     for (const unit of units) {
       await inUnit(unit, async () => {
         expect(await artifacts.find('AuthorizationCode', id)).toMatchObject({ grantId })
@@ -158,7 +162,8 @@ describe('consuming', () => {
     const outcomes = await Promise.all(
       units.map((unit) => inUnit(unit, () => artifacts.commit(unit, { refused: false }))),
     )
-    expect(outcomes.sort()).toEqual(['committed', 'reused'])
+    expect(outcomes.sort()).toEqual(['committed', 'reused', 'reused'])
+    expect(await db.prisma.grant.count({ where: { id: grantId } })).toBe(0)
     expect(await db.prisma.artifact.count({ where: { kind: 'AccessToken', grantId } })).toBe(1)
     expect(await db.prisma.auditEvent.count({ where: { type: 'token.reuse_detected' } })).toBe(1)
   })

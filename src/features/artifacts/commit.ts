@@ -1,15 +1,14 @@
 // Owns the end of a unit of work: one statement, and what happens when another request was first.
 import type { Clock } from '../../kernel/time.ts'
 import type { Write } from '../../platform/compose.ts'
-import { compose } from '../../platform/compose.ts'
-import { sqlState } from '../../platform/database-errors.ts'
-import type { Db, Statement } from '../../platform/postgres.ts'
+import { compose, isTakenBack } from '../../platform/compose.ts'
+import type { Db } from '../../platform/postgres.ts'
 import { createKeepArtifact } from './new-artifacts.ts'
 import type { FindTokens } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { useOf } from './refresh.ts'
-import { type Presented, stage, type Unit } from './unit-of-work.ts'
-import { deleteGrant, holdUnusedChild } from './writes.ts'
+import type { Presented, Unit } from './unit-of-work.ts'
+import { endGrantOnce, holdUnusedChild } from './writes.ts'
 
 /**
  * `lost`: a guard met a row that another request had spent, and nothing was written.
@@ -28,40 +27,23 @@ export type CommitDeps = {
   reuseNotice: () => NonNullable<Write['also']>
 }
 
-const divisionByZero = '22012'
-
-/**
- * PostgreSQL runs every guard, whatever became of the others. Where there are several, a division by the gate fails
- * when one of them met no row, and takes back what the others wrote.
- */
-function allOrNothing({ name, text, values }: Statement): Statement {
-  return {
-    name: `${name}_all`,
-    text: text.replace(/SELECT ok FROM gate$/, 'SELECT 1 / ok::int = 1 AS ok FROM gate'),
-    values,
-  }
-}
-
 export function createCommit({ db, findTokens, clock, lastOutage, reuseFact, reuseNotice }: CommitDeps) {
   const keepArtifact = createKeepArtifact(db)
 
   async function run(writes: Write[]): Promise<boolean> {
-    const statement = compose(writes)
-    const guards = writes.filter((write) => write.guard).length
     try {
-      const [row] = await db.query<{ ok: boolean }>(guards > 1 ? allOrNothing(statement) : statement)
+      const [row] = await db.query<{ ok: boolean }>(compose(writes))
       return row?.ok === true
     } catch (error) {
-      if (sqlState(error) === divisionByZero) return false
+      if (isTakenBack(error)) return false
       throw error
     }
   }
 
-  const telling = (write: Write): Write => ({ ...write, shape: `${write.shape}+notice`, also: reuseNotice() })
-
   /** The winner has committed by now: the lost compare-and-set waited for its row. */
   async function endGrant(unit: Unit, grantId: string): Promise<Outcome> {
-    await run([telling(deleteGrant(grantId)), reuseFact(unit, grantId)])
+    // Of many losers the one that ends the grant tells of it
+    await run([endGrantOnce(grantId, reuseNotice()), reuseFact(unit, grantId)])
     return 'reused'
   }
 
@@ -97,7 +79,6 @@ export function createCommit({ db, findTokens, clock, lastOutage, reuseFact, reu
   async function commit(unit: Unit, { refused }: { refused: boolean }): Promise<Outcome> {
     const { presented } = unit
     const replaying = presented?.use === 'replay' && presented.childHash !== undefined
-    if (unit.reusedGrant !== undefined) stage(unit, telling(deleteGrant(unit.reusedGrant)))
     const writes = [...unit.writes.values()].filter((write) => !refused || write.survivesRefusal)
     if (replaying && !refused && presented.childHash && writes.length > 0) {
       writes.unshift(holdUnusedChild(presented.hash, presented.childHash))
@@ -110,6 +91,8 @@ export function createCommit({ db, findTokens, clock, lastOutage, reuseFact, reu
     }
     if (await run(writes)) return 'committed'
 
+    // Another request has ended that grant and told of it; this one has been refused all the same.
+    if (unit.endsReused) return 'committed'
     if (presented?.childHash) return replay(unit, writes, presented)
     if (unit.spentCode) return endGrant(unit, unit.spentCode.grantId)
     return 'lost'

@@ -19,7 +19,7 @@ import { touchSession } from './session-writes.ts'
 import { sweepExpired } from './store.ts'
 import type { Origin, Unit } from './unit-of-work.ts'
 import { currentUnit, inUnit, newUnit, stage } from './unit-of-work.ts'
-import { insertEnded, updateInteraction } from './writes.ts'
+import { endGrantOnce, insertEnded, updateInteraction } from './writes.ts'
 
 export type ArtifactsDeps = {
   db: Db
@@ -77,6 +77,14 @@ export function createArtifacts(deps: ArtifactsDeps) {
     stage(unit, updateInteraction(hashSecret(uid), { attempt, accountId, grantId: null }))
   }
 
+  /** Ends the grant of something spent that was presented again; of many such requests one tells of it. */
+  function endReused(grantId: string, fact: Write): void {
+    const unit = currentUnit()
+    unit.endsReused = true
+    stage(unit, endGrantOnce(grantId, deps.reuseNotice()))
+    stage(unit, fact)
+  }
+
   /** Ends one JWT access token before its time (RFC 7009); its row leaves when the token would have expired. */
   function revokeJwt(jti: string, exp: number): void {
     stage(currentUnit(), insertEnded(revokedJwt, hashSecret(jti), fromSeconds(exp)))
@@ -104,6 +112,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     jwtState: (jti: string, standing: { grantId?: string; sessionUid?: string | undefined } = {}) =>
       findJwtState(db, { jtiHash: hashSecret(jti), ...standing, now: clock.now() }),
     revokeJwt,
+    endReused,
     sweep: () => sweepExpired(db, clock.now()),
   }
 }

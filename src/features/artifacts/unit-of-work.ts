@@ -43,8 +43,8 @@ export type Unit = {
   presented?: Presented
   /** The grant of the code that is spent in this request: losing the race for it ends what it gave. */
   spentCode?: { grantId: string }
-  /** This grant ends because something spent came back, and its person is told. */
-  reusedGrant?: string
+  /** Something spent was presented again: this request ends its grant, unless another one was first. */
+  endsReused?: boolean
   /** The database was away when this request needed it. */
   unavailable?: AppError
 }

@@ -152,6 +152,11 @@ export function deleteGrant(id: string): Write {
   }
 }
 
+/** The same as a guard: what stands behind it is written, and `tell` is done, by the one request that ends the grant. */
+export function endGrantOnce(id: string, tell: NonNullable<Write['also']>): Write {
+  return { ...deleteGrant(id), shape: 'grant!', guard: true, also: tell }
+}
+
 export type InteractionRow = {
   hash: Buffer
   clientId: string
