@@ -12,18 +12,42 @@ export type ResourcesDeps = {
   findApi: (identifier: string) => Promise<ProtocolApi | undefined>
 }
 
+/** What a client may have of an API; `scope` is the same as text. */
+type ApiOfClient = { name: string; scopes: ReadonlySet<string>; scope: string }
+
+function apiOfClient(name: string, listed: readonly string[]): ApiOfClient {
+  const scopes = new Set(listed)
+  return { name, scopes, scope: [...scopes].join(' ') }
+}
+
 export function createResources({ accessTokenAlg, findClient, findApi }: ResourcesDeps) {
+  // As long as the cache of clients gives out the same one
+  const listedOf = new WeakMap<ProtocolClient, Map<string, ApiOfClient>>()
+
+  /** The APIs that name this client, by identifier. */
+  function listedApis(client: ProtocolClient): Map<string, ApiOfClient> {
+    let listed = listedOf.get(client)
+    if (!listed) {
+      const withScopes = client.apis.filter(({ scopes }) => scopes.length > 0)
+      listed = new Map(
+        withScopes.map(({ identifier, name, scopes }) => [identifier, apiOfClient(name, scopes)]),
+      )
+      listedOf.set(client, listed)
+    }
+    return listed
+  }
+
   /** The API and the scopes this client may have of it; nothing when the API is closed to it. */
   async function find(
     identifier: string,
     client: Pick<Client, 'clientId'>,
-  ): Promise<{ name: string; scopes: Set<string> } | undefined> {
+  ): Promise<ApiOfClient | undefined> {
     if (!isKeepable(identifier)) return undefined
-    const listed = (await findClient(client.clientId))?.apis.find((api) => api.identifier === identifier)
-    if (listed && listed.scopes.length > 0) return { name: listed.name, scopes: new Set(listed.scopes) }
+    const known = await findClient(client.clientId)
+    const listed = known && listedApis(known).get(identifier)
+    if (listed) return listed
     const api = await findApi(identifier)
-    if (!api) return undefined
-    return api.openToAll ? { name: api.name, scopes: new Set(api.scopes) } : undefined
+    return api?.openToAll ? apiOfClient(api.name, api.scopes) : undefined
   }
 
   async function getResourceServerInfo(ctx: KoaContextWithOIDC, identifier: string, client: Client) {
@@ -31,7 +55,7 @@ export function createResources({ accessTokenAlg, findClient, findApi }: Resourc
     if (!found) throw new errors.InvalidTarget()
     assertSomeGranted(ctx, found.scopes)
     return {
-      scope: [...found.scopes].join(' '),
+      scope: found.scope,
       audience: identifier,
       accessTokenFormat: 'jwt',
       jwt: { sign: { alg: accessTokenAlg } },

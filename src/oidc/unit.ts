@@ -54,13 +54,13 @@ export function unitOfWork({ artifacts, browserHash, showFinished }: UnitDeps): 
     const unit = newUnit({
       requestId: ctx.state.requestId,
       address: ctx.state.address,
-      userAgent: ctx.get('User-Agent'),
+      userAgent: ctx.req.headers['user-agent'] ?? '',
       ...(hash && { browserHash: hash }),
     })
     try {
       await inUnit(unit, next)
       assertAvailable(ctx)
-      await inUnit(unit, () => commit(ctx, unit))
+      if (unit.writes.size > 0) await inUnit(unit, () => commit(ctx, unit))
     } catch (thrown) {
       // They told of what was not written: a session's new id for one, in place of the one that is still good.
       ctx.remove('Set-Cookie')

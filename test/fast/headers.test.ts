@@ -7,9 +7,10 @@ import { startEdge } from '../support/edge.ts'
 
 const https = { NODE_ENV: 'production', FOYER_REGISTRATION: 'closed', FOYER_ISSUER: 'https://id.example.com' }
 
-async function headersOf(path: string, env: Record<string, string> = {}) {
+async function headersOf(path: string, env: Record<string, string> = {}, plain = false) {
   const edge = await startEdge({
     env,
+    plain,
     routes: (app) =>
       app.use((ctx) => {
         if (ctx.path === '/json') ctx.body = { ok: true }
@@ -52,6 +53,18 @@ describe('security headers', () => {
     expect(headers['content-security-policy']).not.toContain('unsafe')
     expect(headers).not.toHaveProperty('x-powered-by')
   })
+
+  it.each(['/json', '/jwks', '/page', '/throws'])(
+    'are the same on %s from a server that is not ours',
+    async (path) => {
+      const [ours, others] = [await headersOf(path, https), await headersOf(path, https, true)]
+      for (const headers of [ours, others]) {
+        delete headers['x-request-id']
+        delete headers.date
+      }
+      expect(ours).toEqual(others)
+    },
+  )
 
   it('let a page load its own script and style and post to itself and the app', async () => {
     expect((await headersOf('/page'))['content-security-policy']).toBe(

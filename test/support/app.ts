@@ -10,6 +10,7 @@ import { ClientMetadata } from '../../src/features/clients/schema.ts'
 import { runJobs } from '../../src/jobs.ts'
 import { createPages } from '../../src/protocol.ts'
 import { openServices, type Services } from '../../src/services.ts'
+import { SteadyResponse } from '../../src/web/steady-response.ts'
 import { freePort } from './ports.ts'
 import { createTestDatabase } from './postgres.ts'
 
@@ -79,7 +80,8 @@ export async function startApp({ env = {}, databaseUrl, jobs }: TestAppOptions =
     demoPeople: config.mode === 'development' ? people : [],
     draining: () => false,
   })
-  const server = createServer({ maxHeaderSize: limits.headerBytes }, app.callback)
+  const options = { ServerResponse: SteadyResponse, maxHeaderSize: limits.headerBytes }
+  const server = createServer(options, app.callback)
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   if ((server.address() as AddressInfo).port !== port) throw new Error('the port was taken')
   const worker = jobs ? await runJobs(services) : undefined

@@ -10,6 +10,7 @@ import { createLog, type Log } from '../../src/platform/log.ts'
 import { logAppErrors, type Observation, pinOrigin, requestContext } from '../../src/web/context.ts'
 import { securityHeaders } from '../../src/web/headers.ts'
 import { errorBoundary } from '../../src/web/problem.ts'
+import { SteadyResponse } from '../../src/web/steady-response.ts'
 
 export type Answer = {
   status: number
@@ -32,6 +33,8 @@ export type Edge = {
 export type EdgeOptions = {
   /** Settings besides; the issuer is http://localhost:PORT when they name none. */
   env?: Record<string, string>
+  /** On Node's own responses, where fields are set one by one. */
+  plain?: boolean
   routes: (app: Koa, config: Config) => void
 }
 
@@ -47,8 +50,8 @@ export function captureLog(): { log: Log; lines: Record<string, unknown>[] } {
   return { lines, log: createLog({ level: 'debug', color: false }, stream) }
 }
 
-export async function startEdge({ env = {}, routes }: EdgeOptions): Promise<Edge> {
-  const server = createServer()
+export async function startEdge({ env = {}, plain = false, routes }: EdgeOptions): Promise<Edge> {
+  const server = createServer(plain ? {} : { ServerResponse: SteadyResponse })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const origin = `http://localhost:${port}`
