@@ -1,4 +1,7 @@
 -- DropIndex
+DROP INDEX "interactions_account_id_idx";
+
+-- DropIndex
 DROP INDEX "accounts_deleted_at_idx";
 
 -- AlterTable

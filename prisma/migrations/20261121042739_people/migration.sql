@@ -75,3 +75,6 @@ CREATE INDEX "recovery_links_expires_at_idx" ON "recovery_links"("expires_at");
 
 -- CreateIndex
 CREATE INDEX "accounts_deleted_at_idx" ON "accounts"("deleted_at");
+
+-- CreateIndex
+CREATE INDEX "interactions_account_id_idx" ON "interactions"("account_id");

@@ -1,8 +1,10 @@
 // Owns what happens to artifacts outside a request of the protocol: ending an account's, and the sweep.
 import type { Db, Tx } from '../../platform/postgres.ts'
 
-/** Ends every session and token of an account, in the caller's transaction. */
+/** Ends every session, token and half-done sign-in of an account, in the caller's transaction. */
 export async function endAllOf(tx: Tx, accountId: string): Promise<void> {
+  // First: a proof that is being redeemed at this moment is waited for, so that its session is there to be ended
+  await tx.interaction.deleteMany({ where: { accountId } })
   await tx.session.deleteMany({ where: { accountId } })
   await tx.grant.deleteMany({ where: { accountId } })
 }

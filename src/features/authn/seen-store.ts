@@ -5,13 +5,18 @@ import { interval } from '../../platform/limiter.ts'
 
 const seen = { guard: false, survivesRefusal: true } as const
 
-export function noteSeen(accountId: string, now: Date): Write {
+/** `epoch`: a guard, the account as it was when its password was compared; a change meanwhile takes all back. */
+export function noteSeen(accountId: string, now: Date, epoch?: number): Write {
+  const guard = epoch !== undefined
   return {
     ...seen,
+    guard,
     row: `accounts:${accountId}:seen`,
-    shape: 'authn_seen',
+    shape: guard ? 'authn_seen_by_password' : 'authn_seen',
     sql: (bind) =>
-      `UPDATE accounts SET last_seen_at = ${bind(now, 'timestamptz')} WHERE id = ${bind(accountId, 'uuid')}`,
+      `UPDATE accounts SET last_seen_at = ${bind(now, 'timestamptz')} WHERE id = ${bind(accountId, 'uuid')}${
+        guard ? ` AND security_epoch = ${bind(epoch, 'int')}` : ''
+      }`,
   }
 }
 
@@ -19,9 +24,14 @@ export function noteSeen(accountId: string, now: Date): Write {
  * The same on a device that the account does not know. Of many at once one has the notice: the row is locked before
  * it is looked at.
  */
-export function noteSeenOnNewDevice(accountId: string, now: Date): Write & { mailWhen: string } {
+export function noteSeenOnNewDevice(
+  accountId: string,
+  now: Date,
+  epoch: number,
+): Write & { mailWhen: string } {
   return {
     ...seen,
+    guard: true,
     row: `accounts:${accountId}:seen`,
     shape: 'authn_seen_new_device',
     mailWhen: 'before.due',
@@ -33,7 +43,7 @@ export function noteSeenOnNewDevice(accountId: string, now: Date): Write & { mai
         FROM (SELECT id, device_notice_at IS NULL
             OR device_notice_at <= ${at} - ${interval(limits.deviceNoticeEveryMs)} AS due
           FROM accounts WHERE id = ${id} FOR UPDATE) before
-        WHERE a.id = before.id`
+        WHERE a.id = before.id AND a.security_epoch = ${bind(epoch, 'int')}`
     },
   }
 }

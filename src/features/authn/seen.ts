@@ -16,9 +16,9 @@ export type SeenDeps = {
 
 export function createSeen({ clock, audit, outbox }: SeenDeps) {
   /** Somebody signed in, in whichever way; what else is noted of it in this request stays. */
-  function note(accountId: string): void {
+  function note(accountId: string, epoch?: number): void {
     const unit = currentUnit()
-    const write = noteSeen(accountId, clock.now())
+    const write = noteSeen(accountId, clock.now(), epoch)
     if (!unit.writes.has(write.row)) stage(unit, write)
   }
 
@@ -37,7 +37,7 @@ export function createSeen({ clock, audit, outbox }: SeenDeps) {
       values: { device: unit.origin.userAgent ?? '', address, at: now.toISOString() },
       expiresAt: after(now, limits.noticeMs),
     } as const
-    stage(unit, outbox.mailWrite(mail, noteSeenOnNewDevice(account.id, now)))
+    stage(unit, outbox.mailWrite(mail, noteSeenOnNewDevice(account.id, now, account.security_epoch)))
     const actor = { kind: 'account', id: account.id } as const
     stage(
       unit,

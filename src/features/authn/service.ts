@@ -166,6 +166,8 @@ export function createAuthn(deps: AuthnDeps) {
       await accounts.replaceHash(account.id, { from: account.password_hash, to })
     }
     stage(currentUnit(), settlePasswordAttempt(begun))
+    // A sign-in that a new password overtakes while this one is compared would outlive it.
+    seen.note(account.id, account.security_epoch)
     if (!begun.trusted) seen.noteNewDevice(account, proof)
     return { accountId: account.id }
   }

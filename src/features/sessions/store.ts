@@ -56,8 +56,12 @@ export function createSessionStore(db: Pick<Db, 'query'>) {
     return rows.map(({ uid }) => uid)
   }
 
-  /** Ends everything of the account but one session and what hangs on it: grants of sessions long gone as well. */
+  /**
+   * Ends everything of the account but one session and what hangs on it: grants of sessions long gone as well, and
+   * sign-ins that hold a proof which nobody has redeemed yet.
+   */
   async function endAllBut(tx: Tx, accountId: string, keepUid: string): Promise<string[]> {
+    await tx.interaction.deleteMany({ where: { accountId } })
     const rows = await tx.$queryRaw<{ uid: string }[]>`
       WITH ended AS (DELETE FROM sessions WHERE account_id = ${accountId}::uuid AND uid <> ${keepUid}::text
         RETURNING uid),
