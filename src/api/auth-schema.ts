@@ -1,7 +1,7 @@
 // Owns what the JSON door takes: the body of each of its requests. What the values must be beyond that is said by
 // the services.
 import { z } from 'zod'
-import { ChangeAccount } from '../features/accounts/schema.ts'
+import { ChangeAccount, CreateAccount } from '../features/accounts/schema.ts'
 import { isKeepable } from '../oidc/parameters.ts'
 
 const email = z.string().max(320)
@@ -22,7 +22,7 @@ export const Register = z.strictObject({
   email,
   password,
   username: z.string().max(64).optional(),
-  name: z.string().max(200).optional(),
+  name: CreateAccount.shape.name,
   resource: resource.optional(),
 })
 

@@ -69,7 +69,7 @@ export function createRecoveryPages(deps: RecoveryPagesDeps) {
       return showInside(ctx, current, mailed, { errors: [say.newPasswordMissing()], status: 422 })
     }
     try {
-      const { id } = await recovery.resetByTicket(ticket, form.password, requestOrigin(ctx))
+      const { id } = await recovery.resetByTicket(ticket, form.password, requestOrigin(ctx), mailed.email)
       cookies.recovery.clear(ctx)
       await goOn(ctx, current.uid, id)
     } catch (error) {

@@ -201,6 +201,17 @@ describe('another address', () => {
     expect(await confirm(who, flow, code)).toMatchObject({ outcome: expect.stringMatching(/gone|blocked/) })
   })
 
+  it('that had enough mails has no code to guess either, whichever account asks', async () => {
+    const to = `wanted-${count}@example.test`
+    const codes = []
+    for (let turn = 0; turn < 6; turn += 1) {
+      const who = await member()
+      const { id } = await begin(who, to)
+      codes.push((await app.services.challenges.view({ id }))?.carries)
+    }
+    expect(codes).toEqual(['code', 'code', 'code', 'code', 'code', 'nothing'])
+  })
+
   it('that somebody has is answered alike, and only its mailbox is told', async () => {
     const [who, other] = [await member(), await member()]
     const taken = await begin(who, other.email)

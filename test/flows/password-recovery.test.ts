@@ -57,6 +57,7 @@ describe('one mail', () => {
     const { mail, code, token } = await asked()
     expect(mail.subject).toContain(code)
     expect(mail.text).toContain(code)
+    expect(mail.text).toContain('within 10 minutes')
     expect(token).toMatch(/^foyer_recovery_[\w-]{43}$/)
   })
 
@@ -262,6 +263,7 @@ describe('asking again and again', () => {
     await app.advance(31)
     expect(await recovery.resend({ flow: one.flow }, one.origin, words())).toMatchObject({ outcome: 'sent' })
     const again = await app.mails.next(one.email)
+    expect(again.text).toContain('within 10 minutes')
     expect(codeIn(again)).toBe(one.code)
     expect(tokenOf(linkIn(again))).not.toBe(one.token)
     expect(await recovery.resend({ flow: 'unknown' }, one.origin, words())).toEqual({ outcome: 'gone' })

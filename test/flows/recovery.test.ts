@@ -83,6 +83,19 @@ describe('by code, in the tab that asked', () => {
     expect(await silent(person)).toBeNull()
   })
 
+  it('chooses a password for the one who asked, whatever link was opened here meanwhile', async () => {
+    const [who, stranger] = [await member(), await member()]
+    await forgot(stranger.email)
+    const link = linkIn(await app.mails.next(stranger.email, /new password/))
+    const { person, waiting } = await forgot(who.email)
+    const code = codeIn(await app.mails.next(who.email, /new password/))
+    const choose = pageOf(await person.submit(waiting, { code }))
+    // An image, a frame or a pop-up of another site is enough to open it
+    await person.open(link)
+    expect(pageOf(await person.submit(choose, { password: fresh })).url).toMatch(/\/recover$/)
+    await rp.tokens({ who: stranger })
+  })
+
   it('a password that is refused spends nothing', async () => {
     const who = await member()
     const { person, waiting } = await forgot(who.email)

@@ -1,5 +1,6 @@
 // Getting an account through the JSON door: at once, after a code, or not at all.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rates } from '../../src/config/limits.ts'
 import { type TestApp, testHooks } from '../support/app.ts'
 import { challengesOf, from, newOrigin, otherThan } from '../support/challenges.ts'
 import { createDoor } from '../support/door.ts'
@@ -40,6 +41,11 @@ describe('with proof of the address', () => {
     expect(await app.auditTypes()).toEqual(
       expect.arrayContaining(['mail.requested', 'account.created', 'account.registered']),
     )
+  })
+
+  it.each(['', ' ', 'two\nlines', 'turned\u202earound'])('takes no name like %j', async (name) => {
+    const { status, body } = await register({ email: newAddress(), name })
+    expect([status, body.errors?.[0]?.pointer]).toEqual([400, '/name'])
   })
 
   it('answers a taken address with the same bytes and work; its mailbox alone hears of it', async () => {
@@ -143,10 +149,11 @@ describe('with proof of the address', () => {
   it('limits how many one network address may register', async () => {
     const origin = from()
     const statuses = []
-    for (let turn = 0; turn < 31; turn += 1) {
+    const { burst } = rates['register.address']
+    for (let turn = 0; turn <= burst; turn += 1) {
       statuses.push((await door.post('/auth/register', { email: 'nonsense', password }, origin)).status)
     }
-    expect(statuses.slice(0, 30)).toEqual(Array.from({ length: 30 }, () => 400))
+    expect(statuses.slice(0, burst)).toEqual(Array.from({ length: burst }, () => 400))
     expect(statuses.at(-1)).toBe(429)
   })
 })

@@ -65,7 +65,8 @@ export function createEmailChange(deps: EmailChangeDeps) {
       const { id, flow, code, expiresAt, resendAt } = await challenges.start(tx, {
         purpose: 'change_email',
         email,
-        carries: 'code',
+        // A code that nobody is mailed would only be there to be guessed, by each account anew.
+        carries: mails ? 'code' : 'nothing',
         account: { id: account.id, securityEpoch: account.securityEpoch },
         ...(input.browserHash && { browserHash: input.browserHash }),
       })

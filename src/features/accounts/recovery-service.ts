@@ -11,7 +11,7 @@ import type { Audit } from '../audit/service.ts'
 import { maskEmail } from '../challenges/policy.ts'
 import type { Blocked, Handle, Origin } from '../challenges/schema.ts'
 import type { Challenges } from '../challenges/service.ts'
-import { requireEmail } from './email.ts'
+import { parseEmail, requireEmail } from './email.ts'
 import { noticeOf, type SendMail } from './password-mail.ts'
 import type { Recoverable, RecoveryStore } from './recovery-store.ts'
 import type { Account } from './schema.ts'
@@ -64,6 +64,8 @@ type Mailing = {
   to: string
   /** null: the mail shows the link alone. */
   code: string | null
+  /** Of the code, which is over before the link: a mail that shows both states the shorter time. */
+  codeExpiresAt: Date
   words: Words
   origin: Origin
 }
@@ -88,7 +90,7 @@ export function createRecovery(deps: RecoveryDeps) {
   }
 
   /** The same statements for everybody, be there an account or not. */
-  async function mailIn(tx: Tx, { person, to, code, words, origin }: Mailing): Promise<void> {
+  async function mailIn(tx: Tx, { person, to, code, codeExpiresAt, words, origin }: Mailing): Promise<void> {
     const now = clock.now()
     const { secret, hash } = issueSecret('foyer_recovery')
     const expiresAt = after(now, limits.recoveryLinkMs)
@@ -97,7 +99,8 @@ export function createRecovery(deps: RecoveryDeps) {
 
     const url = new URL(words.linkUrl)
     url.searchParams.set('token', secret)
-    const values = { url: url.href, minutes: inMinutes(limits.recoveryLinkMs) }
+    const lastsMs = code === null ? limits.recoveryLinkMs : codeExpiresAt.getTime() - now.getTime()
+    const values = { url: url.href, minutes: inMinutes(lastsMs) }
     const mail = { to, language: person?.locale ?? words.language, expiresAt, priority: 'auth' } as const
     if (!person) await deps.sendMail(tx, { ...mail, template: 'no_account', values: { url: deps.issuer } })
     else if (code === null) await deps.sendMail(tx, { ...mail, template: 'recovery_link', values })
@@ -127,9 +130,10 @@ export function createRecovery(deps: RecoveryDeps) {
         ...(input.browserHash && { browserHash: input.browserHash }),
         ...(input.interactionUid !== undefined && { interactionUid: input.interactionUid }),
       })
-      const mailing = { person, to: person?.email ?? email.address, words: input, origin: input.origin }
-      if (carries !== 'nothing') await mailIn(tx, { ...mailing, code: started.code })
-      const { id, flow, expiresAt, resendAt } = started
+      const { id, flow, code, expiresAt, resendAt } = started
+      const to = person?.email ?? email.address
+      const mailing = { person, to, code, codeExpiresAt: expiresAt, words: input, origin: input.origin }
+      if (carries !== 'nothing') await mailIn(tx, mailing)
       return { id, flow, expiresAt, resendAt }
     })
   }
@@ -139,13 +143,13 @@ export function createRecovery(deps: RecoveryDeps) {
     await limitAddress(origin)
     const resent = await db.inTransaction((tx) => challenges.resend(tx, handle, 'recovery'))
     if (resent.outcome !== 'due') return resent
-    const { email, emailCanonical } = resent.challenge
+    const { email, emailCanonical, expiresAt: codeExpiresAt } = resent.challenge
     // Outside a transaction, since it takes a connection of its own
     const carries = await budgetOf(emailCanonical)
     const code = carries === 'code' ? resent.code : null
     await db.inTransaction(async (tx) => {
       const person = await store.findByEmail(tx, emailCanonical)
-      const mailing = { person, to: person?.email ?? email, code, words, origin }
+      const mailing = { person, to: person?.email ?? email, code, codeExpiresAt, words, origin }
       if (carries !== 'nothing') await mailIn(tx, mailing)
     })
     return { outcome: 'sent', resendAt: resent.resendAt }
@@ -175,11 +179,20 @@ export function createRecovery(deps: RecoveryDeps) {
     return { state: 'live', emailMasked: maskEmail(link.email), expiresAt: link.expiresAt }
   }
 
-  /** Checked and hashed before the link is spent: a refused password leaves it usable. */
-  async function resetByLink(token: string, password: string, origin: Origin): Promise<Account> {
+  /**
+   * Checked and hashed before the link is spent: a refused password leaves it usable. `expected`, an address, keeps a
+   * link that somebody slipped into this browser from being taken for the person's own.
+   */
+  async function resetByLink(
+    token: string,
+    password: string,
+    origin: Origin,
+    expected?: string,
+  ): Promise<Account> {
     const tokenHash = hashSecret(token)
     const link = await store.findLink(tokenHash, clock.now())
     if (!link?.live) throw linkSpent()
+    if (expected !== undefined && parseEmail(expected)?.canonical !== link.emailCanonical) throw linkSpent()
     const passwordHash = await accounts.hashNew(link, password)
     await db.inTransaction(async (tx) => {
       if (!(await store.spendLink(tx, tokenHash, clock.now()))) throw linkSpent()
