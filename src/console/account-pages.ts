@@ -63,6 +63,14 @@ export function mountAccountPages(deps: AccountPagesDeps): void {
     else renderer.page(ctx, 'account/signed-out', {}, { status: error === undefined ? 400 : 200 })
   }
 
+  /** Whoever opens the bare address of the issuer gets somewhere. */
+  function begin(ctx: Koa.Context): void {
+    ctx.status = 303
+    ctx.redirect(path)
+  }
+
+  router.get('/', begin)
+  router.all('/', otherMethods('GET', 'HEAD'))
   router.get(path, session.guarded({ page: path }, showProfile))
   router.post(path, sameOrigin, session.guarded({ page: path }, saveProfile))
   router.all(path, otherMethods('GET', 'HEAD', 'POST'))

@@ -109,6 +109,12 @@ export function createScreens({ renderer, restart, artifacts, findApp }: Screens
   }
 
   async function postLogoutSuccessSource(ctx: KoaContextWithOIDC): Promise<void> {
+    // Whoever chose to stay comes by here too, and is not told the contrary.
+    const { accountId } = await ctx.oidc.provider.Session.get(ctx)
+    if (accountId) {
+      ctx.status = 303
+      return ctx.redirect('/account')
+    }
     const signIn = backToOf(ctx.oidc.entities.Client)
     renderer.page(ctx as Koa.Context, 'logout/done', { ...(signIn && { signIn }) })
   }

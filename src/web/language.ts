@@ -66,7 +66,11 @@ export function mountLanguageChoice({ router, issuer, cookies }: LanguageChoiceD
     ctx.state.wants = 'page'
     const { locale = '', to = '' } = await readForm(ctx)
     const target = URL.parse(to, origin)
-    if (!languages.some((tag) => tag === locale) || target?.origin !== origin) {
+    if (
+      !languages.some((tag) => tag === locale) ||
+      target?.origin !== origin ||
+      target.protocol === 'blob:'
+    ) {
       throw invalidInput([
         { pointer: '/locale', code: 'invalid_value', detail: 'must be a language we speak' },
       ])

@@ -66,6 +66,12 @@ describe('whoever is not signed in', () => {
     expect(refused.html).toContain('href="/account"')
   })
 
+  it('gets there from the bare address of the issuer', async () => {
+    const page = await createPerson().open(`${app.issuer}/`)
+    expect(page.html).toContain('Sign in to Foyer')
+    expect((await fetch(`${app.issuer}/`, { method: 'POST' })).status).toBe(405)
+  })
+
   it('changes nothing by posting', async () => {
     const person = createPerson()
     const before = await app.services.accounts.findByIdentifier(ada.email)

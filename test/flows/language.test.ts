@@ -97,7 +97,8 @@ describe('a choice of language', () => {
     // A path with two slashes after it was put together stays on this host.
     const dots = await post({ locale: 'ja', to: '/.//evil.test/' })
     expect(dots.headers.get('location')).toBe(`${app.issuer}//evil.test/`)
-    for (const to of ['//evil.test/', '/\\evil.test/', 'https://evil.test/', 'javascript:alert(1)']) {
+    const blob = `blob:${app.issuer}/0`
+    for (const to of ['//evil.test/', '/\\evil.test/', 'https://evil.test/', 'javascript:alert(1)', blob]) {
       const refused = await post({ locale: 'ja', to })
       expect([refused.status, refused.headers.get('location')], to).toEqual([400, null])
     }

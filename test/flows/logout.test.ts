@@ -40,6 +40,7 @@ describe('without an ID token of the session', () => {
     const done = pageOf(await person.submit(await person.open(logout())))
     expect([done.status, new URL(done.url).pathname]).toEqual([200, '/oauth2/logout/success'])
     expect(person.jar.some(({ name }) => name.startsWith('foyer_session'))).toBe(false)
+    expect(done.html).toContain('href="/account"')
     expect(await isSignedIn(person)).toBe(false)
     for (const token of [tokens.access_token, tokens.refresh_token]) {
       expect(await isAlive(token)).toEqual({ active: false })
@@ -47,16 +48,20 @@ describe('without an ID token of the session', () => {
     expect(await app.auditTypes()).toContain('session.ended')
   })
 
-  it('the other button keeps the person signed in', async () => {
+  it('the other button keeps the person signed in, and says nothing else', async () => {
     const { person } = await rp.tokens()
     const question = await person.open(logout())
     const form = formsOf(question)[0]
     expect(form?.buttons[1]?.name).toBeUndefined()
-    await person.go(form?.action ?? '', {
-      method: 'POST',
-      body: new URLSearchParams(form?.fields),
-      headers: { origin: app.issuer },
-    })
+    const stayed = pageOf(
+      await person.go(form?.action ?? '', {
+        method: 'POST',
+        body: new URLSearchParams(form?.fields),
+        headers: { origin: app.issuer },
+      }),
+    )
+    expect(new URL(stayed.url).pathname).toBe('/account')
+    expect(stayed.html).not.toContain('You are signed out')
     expect(await isSignedIn(person)).toBe(true)
   })
 
