@@ -276,12 +276,12 @@ describe('signing in by mail at the JSON door', () => {
 
   it('says what it counted', async () => {
     const { headers } = await door.post('/auth/passwordless/start', { email: newEmail(), method: 'code' })
-    expect(headers.get('ratelimit-policy')).toBe('"mail.address";q=30;w=900')
+    expect(headers.get('ratelimit-policy')).toBe('"mail.address";q=100;w=900')
     expect(headers.get('ratelimit')).toMatch(/^"mail\.address";r=\d+;t=\d+$/)
     const verify = await door.post('/auth/passwordless/verify', { flow: 'unknown', code: '123456' })
     expect(verify.headers.get('ratelimit-policy')).toBe('"code.address";q=30;w=900')
     const registered = await door.post('/auth/register', { email: newEmail(), password })
-    expect(registered.headers.get('ratelimit-policy')).toBe('"register.address";q=30;w=900')
+    expect(registered.headers.get('ratelimit-policy')).toBe('"register.address";q=200;w=900')
   })
 })
 
