@@ -87,7 +87,7 @@ type Durations = { labels: Record<string, string>; counts: number[]; sum: number
 
 /**
  * The histogram of requests, counted here and told to prom-client when somebody reads it: its own looks labels up
- * and checks them for every request, which costs as much as all that discovery answers.
+ * and checks them for every request.
  */
 function createRequestDurations() {
   const name = 'http_server_request_duration_seconds'

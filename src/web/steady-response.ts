@@ -1,6 +1,5 @@
 // Owns the fields that an answer carries unchanged: rendered once, they leave as one piece of text behind the status
-// line. Node would check, keep and write each of them anew for every answer, which takes a third of what discovery
-// costs.
+// line. Node would check, keep and write each of them anew for every answer. See ADR 0021.
 import { type IncomingMessage, ServerResponse } from 'node:http'
 
 type StoresHeader = { _storeHeader(statusLine: string, fields: unknown): void }
