@@ -31,7 +31,8 @@ async function visitPages(person: Person): Promise<void> {
   add('consent', await person.open(third.authorizeUrl({ scope: 'openid email' }).url))
   add('form_post', await person.open(rp.authorizeUrl({ response_mode: 'form_post' }).url))
   add('sign-out question', await person.open(`${app.issuer}/oauth2/logout`))
-  add('signed out', await person.open(`${app.issuer}/oauth2/logout/success`))
+  // Whoever still has a session is led to their account from there.
+  add('signed out', await createPerson().open(`${app.issuer}/oauth2/logout/success`))
   add('error of a request', await person.go(rp.authorizeUrl({ client_id: 'nobody' }).url))
   add('error of a redirect', await person.go(rp.authorizeUrl({ redirect_uri: 'https://evil.example/' }).url))
   add('not found', await person.go(`${app.issuer}/nothing`))
