@@ -4,6 +4,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { createClock } from '../../src/kernel/time.ts'
 import { createDb } from '../../src/platform/postgres.ts'
 import { createQueue } from '../../src/platform/queue.ts'
+import { captureLog } from '../support/edge.ts'
 import { createTestDatabase, silentLog } from '../support/postgres.ts'
 import { createProxy } from '../support/proxy.ts'
 
@@ -25,12 +26,16 @@ it.each([
     clock: createClock(),
     log: silentLog(),
   })
-  const queue = createQueue({ db, log: silentLog() })
+  const { log, lines } = captureLog()
+  const queue = createQueue({ db, log })
   await queue.migrate()
 
   let lastRun: unknown
+  const enqueued = Promise.withResolvers<void>()
   const running = await queue.run({
     part: async () => {
+      // The job begins at the COMMIT, whose answer is still on its way through the same proxy
+      await enqueued.promise
       await proxy.refuse()
       await ending()
     },
@@ -46,8 +51,10 @@ it.each([
   })
 
   await db.inTransaction((tx) => queue.enqueue(tx, { task: 'part', payload: {}, maxAttempts: 1 }))
-  // The next statement of the queue finds the database gone
-  await vi.waitFor(() => expect(proxy.connections()).toBe(0), { timeout: 10_000 })
+  enqueued.resolve()
+  // Not back before the queue has failed to write down how the job ended
+  const said = () => lines.map(({ msg }) => msg).join()
+  await vi.waitFor(() => expect(said()).toMatch(/Failed to (complete|fail) jobs/), { timeout: 10_000 })
   await proxy.fair()
   await vi.waitFor(
     () => db.inTransaction((tx) => queue.enqueue(tx, { task: 'again', payload: { after: 'the fault' } })),
