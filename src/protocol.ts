@@ -36,9 +36,8 @@ export type AppOptions = {
   draining: () => boolean
 }
 
-/** Templates and assets, compiled once; the playground shares them. */
-export function createPages() {
-  const reload = isFromSources()
+/** Templates and assets, compiled once; the playground shares them. Those of the sources are read again when edited. */
+export function createPages({ reload = isFromSources() }: { reload?: boolean } = {}) {
   const assets = createAssets(projectFolder('public'), { reload })
   const templates = loadTemplates(projectFolder('views'), { reload })
   const messages = createMessages(projectFolder('locales'), { reload })

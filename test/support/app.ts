@@ -8,7 +8,7 @@ import { limits } from '../../src/config/limits.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ClientMetadata } from '../../src/features/clients/schema.ts'
 import { runJobs } from '../../src/jobs.ts'
-import { createPages } from '../../src/protocol.ts'
+import { createPages, type SharedPages } from '../../src/protocol.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { SteadyResponse } from '../../src/web/steady-response.ts'
 import { freePort } from './ports.ts'
@@ -46,6 +46,13 @@ export const secretOf = (id: string): string => `secret-of-${id}`
 /** With what a test bench asks for: a clock that can be moved. */
 export const testHooks = { FOYER_TEST_HOOKS: '1' }
 
+let pages: SharedPages | undefined
+/** Compiled once for all products of a test file, and never read again: nobody edits them meanwhile. */
+function sharedPages(): SharedPages {
+  pages ??= createPages({ reload: false })
+  return pages
+}
+
 /** One product on a fresh, seeded database, or on one that another product of the test made. */
 export async function startApp({ env = {}, databaseUrl, jobs }: TestAppOptions = {}): Promise<TestApp> {
   const database = databaseUrl === undefined ? await createTestDatabase() : undefined
@@ -76,7 +83,7 @@ export async function startApp({ env = {}, databaseUrl, jobs }: TestAppOptions =
   const app = await createApp({
     config,
     services,
-    pages: createPages(),
+    pages: sharedPages(),
     demoPeople: config.mode === 'development' ? people : [],
     draining: () => false,
   })
