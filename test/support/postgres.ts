@@ -10,6 +10,7 @@ import { createLog, type Log } from '../../src/platform/log.ts'
 import { migrateUp, migrationsDirectory } from '../../src/platform/migrate.ts'
 import { readMigrations } from '../../src/platform/migration-files.ts'
 import { type Connection, createDb, type Db } from '../../src/platform/postgres.ts'
+import { createQueue } from '../../src/platform/queue.ts'
 
 export type TestDatabase = {
   connection: Connection
@@ -80,10 +81,17 @@ async function sweep(client: pg.Client): Promise<void> {
   }
 }
 
+/** The queue's own schema, which takes a start as long as everything else it does. */
+async function migrateQueue(connection: Connection): Promise<void> {
+  const db = createDb({ connection, poolSize: 1, clock: createClock(), log: silentLog() })
+  await createQueue({ db, log: silentLog() }).migrate()
+  await db.close()
+}
+
 /** Made by one process while the others wait, under another name until it is whole. */
 async function ensureTemplate(connection: Connection): Promise<string> {
   const directory = migrationsDirectory()
-  const fingerprint = createHash('sha256')
+  const fingerprint = createHash('sha256').update('with the queue')
   for (const { name, checksum } of readMigrations(directory)) fingerprint.update(name).update(checksum)
   const template = `template_${fingerprint.digest('hex').slice(0, 16)}`
 
@@ -95,6 +103,7 @@ async function ensureTemplate(connection: Connection): Promise<string> {
     const draft = `test_${process.pid}_draft`
     await client.query(`CREATE DATABASE ${draft}`)
     await migrateUp({ ...connection, database: draft }, directory)
+    await migrateQueue({ ...connection, database: draft })
     await client.query(`ALTER DATABASE ${draft} RENAME TO ${template}`)
     return template
   })
