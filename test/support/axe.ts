@@ -6,8 +6,9 @@ const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 
 /** Each violation as `rule: first element`, so that a failing test says what to mend. */
 export async function axeViolations(page: Page): Promise<string[]> {
-  // Evaluated through the debugger, which the page's own policy does not bind.
-  await page.evaluate(axe.source)
+  // Evaluated through the debugger, which the page's own policy does not bind; once a document, since it is half a
+  // megabyte.
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
   const found = await page.evaluate(
     (values) => window.axe.run(document, { runOnly: { type: 'tag', values }, resultTypes: ['violations'] }),
     tags,

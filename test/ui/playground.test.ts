@@ -1,62 +1,28 @@
 // The first thing that people try after a fresh start: the playground, in a real browser, against the product.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { projectFolder } from '../../src/kernel/places.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { axeViolations } from '../support/axe.ts'
 import { browserIsThere, launchBrowser } from '../support/browser.ts'
 import { freePort } from '../support/ports.ts'
+import { type Product, startProduct } from '../support/process.ts'
 
-let product: ChildProcess
-let dataDir: string
-let issuer: string
+let product: Product
 let playground: string
 let browser: Browser
 
-/** A fresh start, as `npm start` makes it, on ports of its own. */
-async function startProduct(): Promise<void> {
-  const [port, playgroundPort] = [await freePort(), await freePort()]
-  dataDir = await mkdtemp(join(tmpdir(), 'foyer-ui-'))
-  issuer = `http://localhost:${port}`
-  playground = `http://localhost:${playgroundPort}`
-  product = spawn(process.execPath, [projectFolder('src/main.ts')], {
-    env: {
-      PATH: process.env.PATH,
-      PORT: String(port),
-      FOYER_PLAYGROUND_PORT: String(playgroundPort),
-      FOYER_DATA_DIR: dataDir,
-      LOG_LEVEL: 'error',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  // The banner is the last thing that a start does.
-  product.stdout?.on('data', (text: Buffer) => text.includes('Try it') && resolve())
-  product.once('exit', (code) => reject(new Error(`the product ended with ${code}`)))
-  await promise
-}
-
-async function stopProduct(): Promise<void> {
-  if (product.exitCode === null) {
-    const ended = new Promise((resolve) => product.once('exit', resolve))
-    product.kill('SIGTERM')
-    await ended
-  }
-  await rm(dataDir, { recursive: true, force: true })
-}
-
 beforeAll(async () => {
   if (!browserIsThere) return
-  await startProduct()
+  const playgroundPort = await freePort()
+  playground = `http://localhost:${playgroundPort}`
+  // With its embedded database, as a fresh start has it; the banner is the last thing that one does
+  product = await startProduct({ env: { FOYER_PLAYGROUND_PORT: String(playgroundPort), LOG_LEVEL: 'error' } })
+  await vi.waitFor(() => expect(product.output()).toContain('Try it'), 10_000)
   browser = await launchBrowser()
 })
 
 afterAll(async () => {
   await browser?.close()
-  if (product) await stopProduct()
+  await product?.stop()
 })
 
 async function walk(options: BrowserContextOptions, steps: (page: Page) => Promise<void>): Promise<void> {
@@ -140,7 +106,7 @@ describe.skipIf(!browserIsThere).each([
     walk({ javaScriptEnabled }, async (page) => {
       await signIn(page)
       await page.goto(`${playground}/third-party/sign-in`)
-      expect(page.url()).toContain(issuer)
+      expect(page.url()).toContain(product.issuer)
       await page.locator('button[name=decision][value=deny]').click()
       await page.waitForURL(`${playground}/`)
       await expect(noticeOf(page)).resolves.toContain('access_denied')
