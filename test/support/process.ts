@@ -81,7 +81,8 @@ async function untilReady(child: ChildProcess, port: number, output: () => strin
   const deadline = performance.now() + startPatienceMs
   while (!(await isReady(port))) {
     if (child.exitCode !== null || child.signalCode !== null) {
-      throw new Error(`the product ended while starting (${child.exitCode}):\n${output()}`)
+      const how = child.exitCode ?? child.signalCode
+      throw new Error(`the product ended while starting (${how}):\n${output()}`)
     }
     if (performance.now() > deadline) throw new Error(`the product was not ready in time:\n${output()}`)
     await sleep(15)
