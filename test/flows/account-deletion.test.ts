@@ -1,27 +1,17 @@
 // The end of an account: at once for whoever asks, undone for 30 days by whoever reads the mail, then for ever.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { runJobs } from '../../src/jobs.ts'
-import type { RunningQueue } from '../../src/platform/queue.ts'
-import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, type Page, type Person } from '../support/browser-less.ts'
+import { type TestApp, testHooks } from '../support/app.ts'
+import { createPerson, type Page, type Person, pageOf } from '../support/browser-less.ts'
+import { linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { createRp, type Who } from '../support/rp.ts'
 
-let app: TestApp
-let jobs: RunningQueue
+let app: TestApp & { mails: Mailbox }
 beforeAll(async () => {
-  app = await startApp({ env: testHooks })
-  jobs = await runJobs(app.services)
+  app = await startMailingApp({ env: testHooks })
 })
-afterAll(async () => {
-  await jobs.stop()
-  await app.close()
-})
+afterAll(() => app.close())
 
 const operator = { kind: 'operator' } as const
-const pageOf = (answer: Page | { left: URL }): Page => {
-  if ('left' in answer) throw new Error(`left for ${answer.left}`)
-  return answer
-}
 
 let count = 0
 let who: Who & { id: string }
@@ -40,17 +30,8 @@ async function openAs(path: string, person: Person = createPerson()): Promise<Pa
   return page
 }
 
-type Mail = { to: string; subject: string; text: string }
-async function mailTo(to: string, words: RegExp): Promise<Mail> {
-  const find = async () => {
-    const mails: Mail[] = await (await fetch(`${app.issuer}/dev/mail.json`)).json()
-    return mails.find((mail) => mail.to === to && words.test(mail.text))
-  }
-  await expect.poll(find, { timeout: 10_000 }).toBeTruthy()
-  return (await find()) as Mail
-}
-
-const linkIn = ({ text }: Mail): string => /http\S+\/account\/restore\?token=[\w-]+/.exec(text)?.[0] ?? ''
+/** Where the mail about a deletion leads back to. */
+const wayBack = async () => linkIn(await app.mails.next(who.email, /will be deleted/))
 
 async function deleteMyself(person: Person): Promise<Page> {
   const page = await openAs('/account/delete', person)
@@ -84,7 +65,7 @@ describe('deleting one’s account', () => {
 
   it('is undone by the link in the mail, once, and by nobody who only looks at it', async () => {
     await deleteMyself(createPerson())
-    const link = linkIn(await mailTo(who.email, /account\/restore/))
+    const link = await wayBack()
     const person = createPerson()
     for (let look = 0; look < 3; look += 1) {
       expect((await fetch(link, { method: 'HEAD' })).status).toBe(200)
@@ -106,7 +87,7 @@ describe('deleting one’s account', () => {
 
   it('is no way to a password: the link opens no other door', async () => {
     await deleteMyself(createPerson())
-    const token = new URL(linkIn(await mailTo(who.email, /account\/restore/))).searchParams.get('token') ?? ''
+    const token = new URL(await wayBack()).searchParams.get('token') ?? ''
     const setup = await fetch(`${app.issuer}/setup?token=${token}`, { headers: { accept: 'text/html' } })
     expect(setup.status).toBe(410)
     await expect(app.services.tickets.setPasswordByTicket(token, 'a-password-of-theirs')).rejects.toThrow(
@@ -185,7 +166,7 @@ describe('after thirty days', () => {
   it('the link in the mail is dead', async () => {
     const { deletion } = app.services
     await deletion.remove(operator, who.id)
-    const link = linkIn(await mailTo(who.email, /account\/restore/))
+    const link = await wayBack()
     await app.advance(30 * 86_400 + 1)
     expect((await createPerson().open(link)).status).toBe(410)
     await deletion.eraseDue()

@@ -1,25 +1,14 @@
 // Moving an account to another address on its page: a mailed code proves the new one, and a stranger's is told nothing.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runJobs } from '../../src/jobs.ts'
-import type { RunningQueue } from '../../src/platform/queue.ts'
-import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, type Page } from '../support/browser-less.ts'
+import { type TestApp, testHooks } from '../support/app.ts'
+import { createPerson, pageOf } from '../support/browser-less.ts'
+import { codeIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 
-let app: TestApp
-let jobs: RunningQueue
+let app: TestApp & { mails: Mailbox }
 beforeAll(async () => {
-  app = await startApp({ env: testHooks })
-  jobs = await runJobs(app.services)
+  app = await startMailingApp({ env: testHooks })
 })
-afterAll(async () => {
-  await jobs.stop()
-  await app.close()
-})
-
-const pageOf = (answer: Page | { left: URL }): Page => {
-  if ('left' in answer) throw new Error(`left for ${answer.left}`)
-  return answer
-}
+afterAll(() => app.close())
 
 let count = 0
 async function atEmailPage() {
@@ -36,21 +25,12 @@ async function atEmailPage() {
   return { id, person, page, to: `moved-${count}@example.test`, from: who.email }
 }
 
-type Mail = { to: string; subject: string; text: string }
-const mails = async (): Promise<Mail[]> => (await fetch(`${app.issuer}/dev/mail.json`)).json()
-async function codeTo(to: string): Promise<string> {
-  const find = async () =>
-    (await mails()).map((mail) => mail.to === to && /\b\d{6}\b/.exec(mail.subject)?.[0]).find(Boolean)
-  await expect.poll(find, { timeout: 10_000 }).toBeTruthy()
-  return String(await find())
-}
-
 describe('a new address', () => {
   it('is proved by the code that was mailed there; both hear of it', async () => {
     const { id, person, page, to, from } = await atEmailPage()
     const asked = pageOf(await person.submit(page, { email: to }))
     expect(asked.html).toContain('Check your mail')
-    const code = await codeTo(to)
+    const code = codeIn(await app.mails.next(to))
     const wrong = pageOf(await person.submit(asked, { code: code === '000000' ? '000001' : '000000' }))
     expect(wrong.status).toBe(422)
     expect(wrong.html).toContain('href="#code"')
@@ -60,8 +40,9 @@ describe('a new address', () => {
     const account = await app.services.accounts.get(id)
     expect([account.email, account.emailVerifiedAt === null]).toEqual([to, false])
     await expect
-      .poll(async () =>
-        (await mails())
+      .poll(() =>
+        app.services.inbox
+          ?.list()
           .filter((mail) => mail.text.includes(from) && mail.text.includes(to))
           .map((mail) => mail.to)
           .sort(),
@@ -90,7 +71,7 @@ describe('a new address', () => {
     const mine = await atEmailPage()
     const theirs = await atEmailPage()
     const asked = pageOf(await mine.person.submit(mine.page, { email: mine.to }))
-    const code = await codeTo(mine.to)
+    const code = codeIn(await app.mails.next(mine.to))
     const other = pageOf(await theirs.person.submit(theirs.page, { email: theirs.to }))
     const flow = /name="flow" value="([^"]+)"/.exec(asked.html)?.[1] ?? ''
     const refused = pageOf(await theirs.person.submit(other, { flow, code }))

@@ -1,7 +1,7 @@
 // The pages about one's own account, walked without a script: whose they are, and what each button leaves behind.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import { createPerson, formsOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
 import { ada, createRp, demoThirdParty, grace, type Who } from '../support/rp.ts'
 
 let app: TestApp
@@ -9,11 +9,6 @@ beforeAll(async () => {
   app = await startApp({ env: testHooks })
 })
 afterAll(() => app.close())
-
-const pageOf = (answer: Page | { left: URL }): Page => {
-  if ('left' in answer) throw new Error(`left for ${answer.left}`)
-  return answer
-}
 
 let count = 0
 /** Somebody new, with a password of their own. */

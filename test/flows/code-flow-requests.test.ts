@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page } from '../support/browser-less.ts'
+import { createPerson, formsOf, leftOf, pageOf, type Went } from '../support/browser-less.ts'
 import {
   ada,
   createRp,
@@ -22,15 +22,6 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
-function leftOf(went: Went): URL {
-  if ('left' in went) return went.left
-  throw new Error(`${went.status} at ${went.url}:\n${went.html}`)
-}
 const errorOf = (went: Went) => leftOf(went).searchParams.get('error')
 const authTimeOf = (token: string | undefined) => Number(decodeJwt(token ?? '').auth_time)
 

@@ -1,7 +1,7 @@
 // The consent page: who meets it, what it says, and what an answer is worth.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp } from '../support/app.ts'
-import { createPerson, formsOf, type Page } from '../support/browser-less.ts'
+import { codeOf, createPerson, formsOf, type Page, pageOf } from '../support/browser-less.ts'
 import { createRp, demoThirdParty, type Rp } from '../support/rp.ts'
 
 let app: TestApp
@@ -14,11 +14,6 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 const allow = { button: { name: 'decision', value: 'allow' } }
 const isConsent = (page: Page) => page.html.includes('value="allow"')
 
@@ -136,7 +131,7 @@ describe('consent', () => {
     expect(formsOf(page)[0]?.fields).toEqual({})
     const extra = { scope: 'openid phone', accountId: 'somebody', grantId: 'x' }
     const went = await person.submit(page, extra, allow)
-    const code = 'left' in went ? (went.left.searchParams.get('code') ?? '') : ''
+    const code = codeOf(went)
     expect((await third.redeem(code, verifier)).body.scope).toBe('openid')
   })
 })

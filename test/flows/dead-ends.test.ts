@@ -2,7 +2,7 @@
 // person's own account within two clicks (pages.md §3.1).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { secretOf, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import { createPerson, formsOf, type Person, pageOf, type Went } from '../support/browser-less.ts'
 import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { createRp, type Rp } from '../support/rp.ts'
 
@@ -24,12 +24,6 @@ beforeAll(async () => {
   ;[shop, wiki] = await Promise.all([client('shop'), client('wiki')])
 })
 afterAll(() => app.close())
-
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 
 let people = 0
 async function member() {

@@ -1,18 +1,12 @@
 // Goes through every page and endpoint and looks at what each answer carries besides its content (security.md §8).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, type Page, type Person } from '../support/browser-less.ts'
+import { createPerson, type Page, type Person, pageOf, type Went } from '../support/browser-less.ts'
 import { ada, basic, createRp, demoThirdParty, type Rp } from '../support/rp.ts'
 
 let app: TestApp
 let rp: Rp
 const answers = new Map<string, { page: Page; cacheable?: boolean; open?: boolean }>()
-
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 
 /** One of every page, as somebody meets them. */
 async function visitPages(person: Person): Promise<void> {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { languages } from '../../src/config/languages.ts'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import { createPerson, formsOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
 import { createRp, type Rp } from '../support/rp.ts'
 
 let app: TestApp
@@ -15,10 +15,6 @@ afterAll(() => app.close())
 
 const langOf = ({ html }: Pick<Page, 'html'>) => /<html lang="([^"]*)"/.exec(html)?.[1]
 
-function pageOf(went: Page | { left: URL }): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 const signInPage = async (person: Person, params: Record<string, string> = {}) =>
   pageOf(await person.go(rp.authorizeUrl(params).url))
 

@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import { codeOf, createPerson, formsOf, type Person, pageOf } from '../support/browser-less.ts'
 import { ada, createRp, demoThirdParty, grace, type Rp } from '../support/rp.ts'
 
 let app: TestApp
@@ -17,10 +17,6 @@ const home = 'http://localhost:3001/'
 const logout = (params: Record<string, string> = {}) =>
   `${app.issuer}/oauth2/logout?${new URLSearchParams(params)}`
 
-function pageOf(went: Page | { left: URL }): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 /** Whether the browser still has a session: a silent request is answered by a code then. */
 async function isSignedIn(person: Person): Promise<boolean> {
   const went = await person.go(rp.authorizeUrl({ prompt: 'none' }).url)
@@ -275,7 +271,7 @@ describe('another person signs in, in the same browser', () => {
     const again = pageOf(await person.submit(signIn, grace))
     expect(again.html).toContain('grace@example.test')
     const went = await person.submit(again, {}, { button: { name: 'decision', value: 'allow' } })
-    const code = 'left' in went ? (went.left.searchParams.get('code') ?? '') : ''
+    const code = codeOf(went)
     const { body } = await third.redeem(code, verifier)
     expect(body.refresh_token).toBeTruthy()
     expect(await (await third.userinfo(body.access_token)).json()).toMatchObject({

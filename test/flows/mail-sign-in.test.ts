@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rates } from '../../src/config/limits.ts'
 import { gapMs } from '../../src/platform/limiter.ts'
 import { secretOf, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import {
+  codeOf,
+  createPerson,
+  formsOf,
+  headingOf,
+  type Page,
+  type Person,
+  pageOf,
+} from '../support/browser-less.ts'
 import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { ada, createRp, type Rp } from '../support/rp.ts'
 
@@ -18,16 +26,6 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
-function codeOf(went: Went): string {
-  if ('left' in went) return went.left.searchParams.get('code') ?? ''
-  throw new Error(`${went.status} at ${went.url}:\n${went.html}`)
-}
-const heading = (page: Page) => /<h1>(.*?)<\/h1>/.exec(page.html)?.[1]
 const method = (value: 'link' | 'code') => ({ button: { name: 'method', value } })
 const decision = (value: string) => ({ button: { name: 'decision', value } })
 
@@ -59,7 +57,7 @@ describe('a code by mail', () => {
   it('brings a new person to the app with two fields and two submits', async () => {
     const { person, email, waiting, verifier, state } = await asked('code')
     expect(waiting.status).toBe(200)
-    expect(heading(waiting)).toBe('Enter the code from the email')
+    expect(headingOf(waiting)).toBe('Enter the code from the email')
     expect(waiting.html).toContain('p•••@example.test')
     expect(waiting.html).not.toContain(email)
     expect(waiting.html).toMatch(
@@ -101,7 +99,7 @@ describe('a code by mail', () => {
   it('is asked for again when nothing or something wrong is typed', async () => {
     const { person, email, waiting } = await asked('code')
     const nothing = pageOf(await person.submit(waiting, { code: '  ' }))
-    expect([nothing.status, heading(nothing)]).toEqual([422, 'Enter the code from the email'])
+    expect([nothing.status, headingOf(nothing)]).toEqual([422, 'Enter the code from the email'])
     const right = codeIn(await app.mails.next(email))
     const wrong = pageOf(await person.submit(nothing, { code: right === '000000' ? '000001' : '000000' }))
     expect(wrong.status).toBe(401)
@@ -177,7 +175,7 @@ describe('a code by mail', () => {
 describe('a link by mail', () => {
   it('signs in with one button in the browser that asked', async () => {
     const { person, email, waiting } = await asked('link')
-    expect(heading(waiting)).toBe('Check your email')
+    expect(headingOf(waiting)).toBe('Check your email')
     const landing = await person.open(linkIn(await app.mails.next(email)))
     expect(landing.status).toBe(200)
     expect(landing.headers.get('cache-control')).toBe('no-store')
@@ -235,7 +233,7 @@ describe('a link by mail', () => {
     const link = linkIn(await app.mails.next(email))
     await person.submit(await person.open(link))
     const used = await person.open(link)
-    expect([used.status, heading(used)]).toEqual([410, 'This link was used already'])
+    expect([used.status, headingOf(used)]).toEqual([410, 'This link was used already'])
     expect(codeOf(await person.submit(used))).toBeTruthy()
   })
 
@@ -244,7 +242,7 @@ describe('a link by mail', () => {
     const link = linkIn(await app.mails.next(email))
     await app.advance(601)
     const expired = await person.open(link)
-    expect([expired.status, heading(expired)]).toEqual([410, 'This link has expired'])
+    expect([expired.status, headingOf(expired)]).toEqual([410, 'This link has expired'])
     expect(pageOf(await person.submit(expired)).html).toContain('name="email"')
   })
 
@@ -252,7 +250,7 @@ describe('a link by mail', () => {
     'that is none (%#) has a way on',
     async (query) => {
       const page = await createPerson().open(`${app.issuer}/link${query}`)
-      expect([page.status, heading(page)]).toEqual([410, 'This link has expired'])
+      expect([page.status, headingOf(page)]).toEqual([410, 'This link has expired'])
       expect(page.html).toMatch(/<a class="primary" href="[^"]+"/)
     },
   )

@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, type Page, type Person } from '../support/browser-less.ts'
+import { codeOf, createPerson, headingOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
 import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { createRp, type Rp } from '../support/rp.ts'
 
@@ -13,17 +13,6 @@ beforeAll(async () => {
   rp = createRp(app.issuer)
 })
 afterAll(() => app.close())
-
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
-function codeOf(went: Went): string {
-  if ('left' in went) return went.left.searchParams.get('code') ?? ''
-  throw new Error(`${went.status} at ${went.url}:\n${went.html}`)
-}
-const heading = (page: Page) => /<h1>(.*?)<\/h1>/.exec(page.html)?.[1]
 
 let people = 0
 async function member() {
@@ -40,7 +29,7 @@ async function forgot(email: string, person: Person = createPerson()) {
   const password = pageOf(await person.submit(await person.open(url), { email }))
   const href = /href="([^"]+\/recover)"/.exec(password.html)?.[1] ?? ''
   const question = await person.open(new URL(href, app.issuer).href)
-  expect(heading(question)).toBe('Forgot your password?')
+  expect(headingOf(question)).toBe('Forgot your password?')
   expect(question.html).toContain(`value="${email}"`)
   return { person, verifier, waiting: pageOf(await person.submit(question)) }
 }
@@ -58,7 +47,7 @@ describe('by code, in the tab that asked', () => {
     const choose = pageOf(
       await person.submit(waiting, { code: codeIn(await app.mails.next(who.email, /new password/)) }),
     )
-    expect(heading(choose)).toBe('Choose a new password')
+    expect(headingOf(choose)).toBe('Choose a new password')
     expect(choose.html).toMatch(/name="password" type="password"[\s\S]*?autocomplete="new-password"/)
 
     const { body } = await rp.redeem(codeOf(await person.submit(choose, { password: fresh })), verifier)
@@ -124,7 +113,7 @@ describe('by code, in the tab that asked', () => {
       1,
     )
     const again = pageOf(await person.submit(choose, { password: fresh }))
-    expect(heading(again)).toBe('Forgot your password?')
+    expect(headingOf(again)).toBe('Forgot your password?')
     await rp.tokens({ who })
   })
 
@@ -135,7 +124,7 @@ describe('by code, in the tab that asked', () => {
       await person.submit(waiting, { code: codeIn(await app.mails.next(who.email, /new password/)) }),
     )
     await app.advance(301)
-    expect(heading(pageOf(await person.submit(choose, { password: fresh })))).toBe('Forgot your password?')
+    expect(headingOf(pageOf(await person.submit(choose, { password: fresh })))).toBe('Forgot your password?')
   })
 
   it('shows somebody who is unknown the same page and mails no code', async () => {
@@ -157,7 +146,7 @@ describe('by link', () => {
     const { person } = await forgot(who.email)
     const landing = await person.open(linkIn(await app.mails.next(who.email, /new password/)))
     expect(landing.url).toBe(`${app.issuer}/recover`)
-    expect(heading(landing)).toBe('Choose a new password')
+    expect(headingOf(landing)).toBe('Choose a new password')
     expect(landing.html).not.toContain('foyer_recovery')
     expect(codeOf(await person.submit(landing, { password: fresh }))).toBeTruthy()
   })
@@ -168,7 +157,7 @@ describe('by link', () => {
     const phone = createPerson()
     const landing = await phone.open(linkIn(await app.mails.next(who.email, /new password/)))
     const done = pageOf(await phone.submit(landing, { password: fresh }))
-    expect([done.status, heading(done)]).toEqual([200, 'Your new password is set'])
+    expect([done.status, headingOf(done)]).toEqual([200, 'Your new password is set'])
     expect(done.html).toContain('href="/account"')
     expect(await silent(phone)).toBe('login_required')
     const over = pageOf(await person.submit(waiting, { code: '123456' }))
@@ -200,7 +189,7 @@ describe('by link', () => {
     const link = linkIn(await app.mails.next(who.email, /new password/))
     await person.submit(await person.open(link), { password: fresh })
     const used = await person.open(link)
-    expect([used.status, heading(used)]).toEqual([410, 'This link was used already'])
+    expect([used.status, headingOf(used)]).toEqual([410, 'This link was used already'])
     expect(codeOf(await person.submit(used))).toBeTruthy()
     const elsewhere = await createPerson().open(link)
     expect(elsewhere.html).toMatch(/<a class="primary" href="[^"]+"/)
@@ -211,14 +200,14 @@ describe('by link', () => {
     const { person } = await forgot(who.email)
     const link = linkIn(await app.mails.next(who.email, /new password/))
     await app.advance(901)
-    expect(heading(await person.open(link))).toBe('This link has expired')
+    expect(headingOf(await person.open(link))).toBe('This link has expired')
 
     const other = await member()
     const asked = await forgot(other.email)
     const dead = linkIn(await app.mails.next(other.email, /new password/))
     const { id = '' } = (await app.services.accounts.findByIdentifier(other.email)) ?? {}
     await app.services.accounts.setPassword({ kind: 'operator' }, id, 'set-by-an-operator-22')
-    expect(heading(await asked.person.open(dead))).toBe('This link has expired')
+    expect(headingOf(await asked.person.open(dead))).toBe('This link has expired')
   })
 
   it.each(['', '?token=', '?token=nonsense', '?token=%00', `?token=${'x'.repeat(9_000)}`])(

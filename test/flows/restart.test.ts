@@ -1,7 +1,7 @@
 // Interactions that are over or opened twice: every one has a way on of two clicks at most (pages.md §3.1).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { secretOf, startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import { createPerson, formsOf, type Person, pageOf, type Went } from '../support/browser-less.ts'
 import { ada, createRp, demoThirdParty, grace, type Rp } from '../support/rp.ts'
 
 let app: TestApp
@@ -22,11 +22,6 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 const leftOf = (went: Went) => ('left' in went ? went.left : undefined)
 
 /** Presses the way on until the browser is at the app; gives how many clicks that took. */

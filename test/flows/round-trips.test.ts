@@ -1,7 +1,7 @@
 // How often a request goes to the database: the numbers of the issue, counted where the statements are sent.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startApp, type TestApp } from '../support/app.ts'
-import { createPerson } from '../support/browser-less.ts'
+import { codeOf, createPerson } from '../support/browser-less.ts'
 import { ada, createRp, demoMachine, type Rp } from '../support/rp.ts'
 
 let app: TestApp
@@ -97,7 +97,7 @@ describe('round trips to the database', () => {
     const { url, verifier } = rp.authorizeUrl({ scope: 'openid profile email' })
     const page = await person.open(url)
     const went = await person.submit(page, ada)
-    const code = 'left' in went ? (went.left.searchParams.get('code') ?? '') : ''
+    const code = codeOf(went)
     expect((await rp.redeem(code, verifier)).status).toBe(200)
     expect(app.statements().length).toBeLessThanOrEqual(8)
   })
@@ -107,7 +107,7 @@ describe('round trips to the database', () => {
     app.statements()
     const { url, verifier } = rp.authorizeUrl()
     const went = await person.go(url)
-    const code = 'left' in went ? (went.left.searchParams.get('code') ?? '') : ''
+    const code = codeOf(went)
     expect((await rp.redeem(code, verifier)).status).toBe(200)
     expect(app.statements().length).toBeLessThanOrEqual(4)
   })

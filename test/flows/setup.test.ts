@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { secretOf, startApp, type TestApp } from '../support/app.ts'
-import { createPerson, formsOf, type Page } from '../support/browser-less.ts'
+import { createPerson, formsOf, pageOf } from '../support/browser-less.ts'
 import { freePort } from '../support/ports.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { startProduct } from '../support/process.ts'
@@ -21,11 +21,6 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
 const founder = { email: 'founder@example.test', name: 'Founder', password: 'a-long-enough-password-1' }
 const claim = () => app.services.tickets.issueTicket({ purpose: 'claim' })
 const administrators = () =>

@@ -1,7 +1,7 @@
 // Signing in with a password, on both layouts: right, wrong, unknown, denied, twice, and what cookies do.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp } from '../support/app.ts'
-import { createPerson, formsOf, type Page } from '../support/browser-less.ts'
+import { codeOf, createPerson, formsOf, type Page, pageOf } from '../support/browser-less.ts'
 import { ada, createRp, grace, type Rp } from '../support/rp.ts'
 
 let two: TestApp
@@ -15,15 +15,6 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([two.close(), single.close()]))
 
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
-function codeOf(went: Went): string {
-  if ('left' in went) return went.left.searchParams.get('code') ?? ''
-  throw new Error(`${went.status} at ${went.url}:\n${went.html}`)
-}
 const uidOf = (page: Page) => /\/interaction\/([\w-]+)/.exec(page.html)?.[1] ?? ''
 const begin = async (rp: Rp, person = createPerson(), params = {}) => {
   const { url, verifier, state } = rp.authorizeUrl(params)

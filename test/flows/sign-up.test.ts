@@ -1,17 +1,11 @@
 // Signing up on the pages: one field, the code, and back at the app; taken addresses and closed doors.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page } from '../support/browser-less.ts'
+import { codeOf, createPerson, formsOf, headingOf, type Page, pageOf } from '../support/browser-less.ts'
 import { codeIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { ada, createRp, type Rp } from '../support/rp.ts'
 
 type App = TestApp & { mails: Mailbox }
-type Went = Page | { left: URL }
-function pageOf(went: Went): Page {
-  if ('left' in went) throw new Error(`left for ${went.left}`)
-  return went
-}
-const heading = (page: Page) => /<h1>(.*?)<\/h1>/.exec(page.html)?.[1]
 
 /** Follows the link of the first page. */
 async function toSignUp(app: App, rp: Rp, person = createPerson()) {
@@ -38,11 +32,11 @@ describe.each(['open', 'verified'] as const)('with %s registration', (mode) => {
   it('a new person is at the app after two fields and two submits', async () => {
     const { person, verifier, page } = await toSignUp(app, rp)
     if (!page) throw new Error('no way to sign up')
-    expect(heading(page)).toBe('Create your account for Demo web app')
+    expect(headingOf(page)).toBe('Create your account for Demo web app')
     expect(Object.keys(formsOf(page)[0]?.fields ?? {})).toEqual(['email'])
     const waiting = pageOf(await person.submit(page, { email: 'Newcomer@Example.test' }))
     const went = await person.submit(waiting, { code: codeIn(await app.mails.next('Newcomer@example.test')) })
-    const code = 'left' in went ? (went.left.searchParams.get('code') ?? '') : ''
+    const code = codeOf(went)
     const { body } = await rp.redeem(code, verifier)
     const me = (await (await rp.userinfo(body.access_token)).json()) as object
     expect(me).toMatchObject({ email: 'Newcomer@example.test', email_verified: true })
@@ -78,7 +72,7 @@ describe.each(['open', 'verified'] as const)('with %s registration', (mode) => {
   it('leads back to the sign-in', async () => {
     const { person, page, first } = await toSignUp(app, rp)
     const back = /href="([^"]+)">Back to sign-in<\/a>/.exec(page?.html ?? '')?.[1] ?? ''
-    expect(heading(await person.open(new URL(back, app.issuer).href))).toBe(heading(first))
+    expect(headingOf(await person.open(new URL(back, app.issuer).href))).toBe(headingOf(first))
   })
 })
 
@@ -114,7 +108,7 @@ describe('with closed registration', () => {
     const waiting = pageOf(
       await person.submit(first, { email }, { button: { name: 'method', value: 'code' } }),
     )
-    expect(heading(waiting)).toBe('Enter the code from the email')
+    expect(headingOf(waiting)).toBe('Enter the code from the email')
     for (const mail of await app.mails.rest(email)) expect(codeIn(mail)).toBe('')
     expect(pageOf(await person.submit(waiting, { code: '000000' })).status).toBe(401)
     expect(await app.services.accounts.findByIdentifier(email)).toBeNull()

@@ -3,6 +3,24 @@
 
 export type Page = { status: number; url: string; html: string; headers: Headers }
 
+/** Where a step led: to a page of the product, or away from it to an app. */
+export type Went = Page | { left: URL }
+
+export function pageOf(went: Went): Page {
+  if ('left' in went) throw new Error(`left for ${went.left}`)
+  return went
+}
+
+export function leftOf(went: Went): URL {
+  if ('left' in went) return went.left
+  throw new Error(`${went.status} at ${went.url}:\n${went.html}`)
+}
+
+/** The authorization code that an app was given. */
+export const codeOf = (went: Went): string => leftOf(went).searchParams.get('code') ?? ''
+
+export const headingOf = ({ html }: Page): string | undefined => /<h1>(.*?)<\/h1>/.exec(html)?.[1]
+
 type Cookie = { name: string; value: string; path: string }
 
 const attribute = (tag: string, name: string): string | undefined =>
@@ -83,7 +101,7 @@ export function createPerson({ headers: always = {} }: { headers?: Record<string
   }
 
   /** Follows redirects while they stay at the issuer; gives the page, or where the browser was sent away to. */
-  async function go(url: string, init: RequestInit = {}): Promise<Page | { left: URL }> {
+  async function go(url: string, init: RequestInit = {}): Promise<Went> {
     const { origin } = new URL(url)
     let at = url
     let response = await request(at, init)
@@ -101,9 +119,7 @@ export function createPerson({ headers: always = {} }: { headers?: Record<string
   }
 
   async function open(url: string): Promise<Page> {
-    const page = await go(url)
-    if ('left' in page) throw new Error(`left for ${page.left}`)
-    return page
+    return pageOf(await go(url))
   }
 
   /** Submits a form of the page: the first one, by its first button, unless told otherwise. */
@@ -111,7 +127,7 @@ export function createPerson({ headers: always = {} }: { headers?: Record<string
     page: Page,
     fields: Record<string, string> = {},
     { form = 0, button }: { form?: number; button?: { name: string; value: string } } = {},
-  ): Promise<Page | { left: URL }> {
+  ): Promise<Went> {
     const chosen = formsOf(page)[form]
     if (!chosen) throw new Error(`no form on ${page.url}:\n${page.html}`)
     const pressed = button ?? chosen.buttons[0]

@@ -1,6 +1,5 @@
 // The mails of a product that runs inside the test, with its jobs running, so that they are sent as in real life.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runJobs } from '../../src/jobs.ts'
 import { startApp, type TestApp, type TestAppOptions } from './app.ts'
 
 export type Mail = { id: string; to: string; subject: string; text: string; html: string; at: string }
@@ -19,8 +18,7 @@ const patienceMs = 8_000
 
 /** The product as startApp makes it, and its mailbox of development. */
 export async function startMailingApp(options: TestAppOptions = {}): Promise<TestApp & { mails: Mailbox }> {
-  const app = await startApp(options)
-  const jobs = await runJobs(app.services)
+  const app = await startApp({ ...options, jobs: true })
   const seen = new Set<string>()
 
   async function unseen(to: string): Promise<Mail[]> {
@@ -57,12 +55,5 @@ export async function startMailingApp(options: TestAppOptions = {}): Promise<Tes
     return mails
   }
 
-  return {
-    ...app,
-    mails: { next, rest },
-    async close() {
-      await jobs.stop()
-      await app.close()
-    },
-  }
+  return { ...app, mails: { next, rest } }
 }
