@@ -13,6 +13,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import { SteadyResponse } from '../../src/web/steady-response.ts'
 import { freePort } from './ports.ts'
 import { createTestDatabase } from './postgres.ts'
+import { insertSigningKeys } from './signing-keys.ts'
 
 export type TestApp = {
   issuer: string
@@ -72,6 +73,7 @@ export async function startApp({ env = {}, databaseUrl, jobs }: TestAppOptions =
   )
   const seen: string[] = []
   const services = await openServices(config, { role: 'server', onStatement: (name) => seen.push(name) })
+  await insertSigningKeys(services)
   if (config.mode === 'development') {
     await seedDemo({ ...services, issuer: config.issuer, playgroundOrigin: undefined })
   }
