@@ -52,7 +52,7 @@ describe('the queue', () => {
     ).rejects.toThrow('no')
     await db.inTransaction((tx) => queue.enqueue(tx, { task: 'remember', payload: { of: 'the committed' } }))
     await vi.waitFor(() => expect(seen).toEqual([{ of: 'the committed' }]), { timeout: 10_000 })
-    await vi.waitFor(async () => expect(await waitingJobs()).toEqual([]))
+    await expect.poll(waitingJobs).toEqual([])
   })
 
   it('replaces a waiting job of the same key, and keeps keys of different tasks apart', async () => {
@@ -74,7 +74,7 @@ describe('the queue', () => {
       queue.enqueue(tx, { task: 'remember', payload: { link: 'canary' }, maxAttempts: 3 }),
     )
     await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 10_000 })
-    await vi.waitFor(async () => expect(await waitingJobs()).toEqual([{ key: null, attempts: 1 }]))
+    await expect.poll(waitingJobs).toEqual([{ key: null, attempts: 1 }])
     expect(lines).toContainEqual(
       expect.objectContaining({ event: 'queue', msg: expect.stringContaining('the mail server is away') }),
     )
@@ -118,7 +118,7 @@ describe('the queue', () => {
   it('finds jobs again although its very first look failed', async () => {
     await database.db.query({ text: 'ALTER TABLE graphile_worker._private_tasks RENAME TO away', values: [] })
     const seen = await startRemembering()
-    await vi.waitFor(() => expect(JSON.stringify(lines)).toContain('Failed to acquire job'))
+    await expect.poll(() => JSON.stringify(lines)).toContain('Failed to acquire job')
     await database.db.query({ text: 'ALTER TABLE graphile_worker.away RENAME TO _private_tasks', values: [] })
     await database.db.inTransaction((tx) => queue.enqueue(tx, { task: 'remember', payload: 'found' }))
     await vi.waitFor(() => expect(seen).toContain('found'), { timeout: 15_000 })

@@ -172,7 +172,7 @@ describe('a first start in production', () => {
     const tokenIn = (words: string) => /\/setup with (foyer_link_[\w-]{43})/.exec(words)?.[1]
     const product = await startProduct(options)
     try {
-      await expect.poll(() => tokenIn(product.output()), { timeout: 5_000 }).toBeTruthy()
+      await expect.poll(() => tokenIn(product.output())).toBeTruthy()
       const token = tokenIn(product.output()) ?? ''
       const person = createPerson()
       const form = await person.open(`${product.issuer}/setup?token=${token}`)
