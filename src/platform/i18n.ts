@@ -1,5 +1,7 @@
 // Owns words in every language: the messages of locales/ (ICU MessageFormat), how their values are put in, and which
 // language somebody gets. What a request says about its language is read by web/language.ts.
+// Every file is read at the start, so that a deployment under a running process does not mix two versions; what
+// stands in it is parsed when it is first said, since most languages are spoken by nobody for days.
 import ejs from 'ejs'
 import { IntlMessageFormat } from 'intl-messageformat'
 import type { LanguageTag } from '../config/languages.ts'
@@ -90,16 +92,26 @@ class Html {
 
 type Part = string | Html | Date
 
-function createTranslator(tag: LanguageTag, words: ReadonlyMap<string, string>): Translator {
+function createTranslator(tag: LanguageTag, wordsOf: WordsOf): Translator {
   const dir = rightToLeft.has(new Intl.Locale(tag).maximize().script ?? '') ? 'rtl' : 'ltr'
   const compiled = new Map<string, IntlMessageFormat>()
-  const clock = new Intl.DateTimeFormat(tag, timeOfDay)
-  const moment = new Intl.DateTimeFormat(tag, formats.date.moment)
+  let clock: Intl.DateTimeFormat | undefined
+  let moment: Intl.DateTimeFormat | undefined
+
+  function sayTime(at: Date): string {
+    clock ??= new Intl.DateTimeFormat(tag, timeOfDay)
+    return clock.format(at)
+  }
+
+  function sayMoment(at: Date): string {
+    moment ??= new Intl.DateTimeFormat(tag, formats.date.moment)
+    return moment.format(at)
+  }
 
   function messageOf(key: MessageKey): IntlMessageFormat {
     const known = compiled.get(key)
     if (known) return known
-    const text = words.get(key)
+    const text = wordsOf(key)
     if (text === undefined) throw new Error(`There is no message named ${key}`)
     const message = new IntlMessageFormat(text, tag, formats)
     compiled.set(key, message)
@@ -113,7 +125,7 @@ function createTranslator(tag: LanguageTag, words: ReadonlyMap<string, string>):
   function htmlOf(part: Part): string {
     if (part instanceof Html) return part.html
     if (typeof part === 'string') return ejs.escapeXML(part)
-    return `<time datetime="${part.toISOString()}" data-local>${ejs.escapeXML(clock.format(part))}</time>`
+    return `<time datetime="${part.toISOString()}" data-local>${ejs.escapeXML(sayTime(part))}</time>`
   }
 
   function t(key: MessageKey, values: Values = {}): string {
@@ -122,7 +134,7 @@ function createTranslator(tag: LanguageTag, words: ReadonlyMap<string, string>):
       given[name] = typeof value === 'string' ? isolated(value, dir) : value
     }
     return partsOf(key, given)
-      .map((part) => (part instanceof Date ? moment.format(part) : String(part)))
+      .map((part) => (part instanceof Date ? sayMoment(part) : String(part)))
       .join('')
   }
 
@@ -139,26 +151,49 @@ function createTranslator(tag: LanguageTag, words: ReadonlyMap<string, string>):
   return { lang: tag, dir, t, rich }
 }
 
-/** Messages of one language by `area.key`; what it does not say yet is said in English. */
-function readWords(dir: string, tag: string, english?: ReadonlyMap<string, string>): Map<string, string> {
-  const words = new Map(english)
-  for (const path of listFolder(dir)) {
-    const [folder, file = ''] = path.split('/')
-    if (folder !== tag || !file.endsWith('.json')) continue
-    const area = file.slice(0, -'.json'.length)
-    const messages = JSON.parse(readFolderFile(dir, path).toString('utf8')) as Record<string, string>
-    for (const [key, text] of Object.entries(messages)) words.set(`${area}.${key}`, text)
+/** The text of `area.key`. */
+type WordsOf = (key: string) => string | undefined
+
+/** Of one language, by its files: `area` and the JSON that stands there. */
+function createWords(files: ReadonlyMap<string, Buffer>): WordsOf {
+  const parsed = new Map<string, ReadonlyMap<string, string>>()
+
+  function wordsIn(area: string): ReadonlyMap<string, string> {
+    const known = parsed.get(area)
+    if (known) return known
+    const messages: Record<string, string> = JSON.parse(files.get(area)?.toString('utf8') ?? '{}')
+    const words = new Map(Object.entries(messages))
+    parsed.set(area, words)
+    return words
   }
-  return words
+
+  return (key) => {
+    const [area = '', ...name] = key.split('.')
+    return wordsIn(area).get(name.join('.'))
+  }
 }
 
+/** The files of each language, `area` to content. */
+function readLocales(dir: string): Map<string, Map<string, Buffer>> {
+  const locales = new Map<string, Map<string, Buffer>>()
+  for (const path of listFolder(dir)) {
+    const [tag = '', file = ''] = path.split('/')
+    if (!file.endsWith('.json')) continue
+    const files = locales.get(tag) ?? new Map<string, Buffer>()
+    locales.set(tag, files.set(file.slice(0, -'.json'.length), readFolderFile(dir, path)))
+  }
+  return locales
+}
+
+/** What a language does not say yet is said in English. */
 function readTranslators(dir: string): Map<string, Translator> {
-  const english = readWords(dir, source)
-  const tags = new Set(listFolder(dir).flatMap((path) => (path.includes('/') ? [path.split('/')[0]] : [])))
+  const locales = readLocales(dir)
+  const english = createWords(locales.get(source) ?? new Map())
   return new Map(
-    [...tags].map((tag) => {
+    [...locales].map(([tag, files]) => {
+      const own = createWords(files)
       const language = tag as LanguageTag
-      return [language, createTranslator(language, readWords(dir, language, english))]
+      return [tag, createTranslator(language, (key) => own(key) ?? english(key))]
     }),
   )
 }
