@@ -56,7 +56,7 @@ import { createOutbound } from './platform/outbound.ts'
 import { createPasswords } from './platform/passwords.ts'
 import { createDb } from './platform/postgres.ts'
 import { createQueue } from './platform/queue.ts'
-import { createRedis } from './platform/redis.ts'
+import { openRedis } from './platform/redis.ts'
 import { createSealer, loadKeyEncryptionKey } from './platform/sealer.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { loadTemplates } from './platform/templates.ts'
@@ -70,7 +70,7 @@ export type OpenOptions = {
   onStatement?: (statement: string) => void
 }
 
-function createPlatform(config: Config, connection: Connection, { role, onStatement }: OpenOptions) {
+async function createPlatform(config: Config, connection: Connection, { role, onStatement }: OpenOptions) {
   const log = createLog(config.log)
   const access = createAccessLog(log)
   const clock = createClock()
@@ -90,7 +90,7 @@ function createPlatform(config: Config, connection: Connection, { role, onStatem
     log,
     heartbeat: role === 'server',
   })
-  const redis = createRedis(config.redisUrl, { log })
+  const redis = await openRedis(config.redisUrl, { log })
   const inbox = config.mode === 'development' ? createInbox() : undefined
   const mailer = createMailer({ config, log, clock, ...(inbox && { capture: inbox }) })
   const queue = createQueue({ db, log, useNodeTime: config.testHooks })
@@ -116,7 +116,7 @@ function createPlatform(config: Config, connection: Connection, { role, onStatem
   }
 }
 
-export type Platform = ReturnType<typeof createPlatform>
+export type Platform = Awaited<ReturnType<typeof createPlatform>>
 
 function createMails(platform: Platform, sealer: ReturnType<typeof createSealer>) {
   const { config, queue, mailer, clock, log, telemetry } = platform
@@ -309,7 +309,7 @@ export async function openServices(config: Config, options: OpenOptions) {
   for (const note of notes) log.warn({ event: 'config.note' }, note)
 
   const database = await openDatabase({ config, role, log })
-  const platform = createPlatform(config, database.connection, options)
+  const platform = await createPlatform(config, database.connection, options)
   await platform.queue.migrate()
   await platform.timekeeper.start()
   const sealer = createSealer(key)

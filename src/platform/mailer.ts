@@ -1,6 +1,5 @@
 // Owns handing one mail to the mail server, or to the inbox of development. When a mail is sent and how often
 // it is tried is the queue's business; what it says is up to its template.
-import { createTransport } from 'nodemailer'
 import { isLoopbackHost } from '../config/hosts.ts'
 import { type Config, parseMailbox } from '../config/schema.ts'
 import { AppError, unavailable } from '../kernel/errors.ts'
@@ -52,7 +51,8 @@ const never = new AbortController().signal
 
 export function createMailer({ config, log, clock, capture }: MailerDeps): Mailer {
   const from = senderOf(config.mailFrom)
-  const transport = config.smtpUrl === undefined ? undefined : createTransport(smtpOptions(config.smtpUrl))
+  const options = config.smtpUrl === undefined ? undefined : smtpOptions(config.smtpUrl)
+  let opened: ReturnType<typeof openTransport> | undefined
 
   async function send(
     { id, to, subject, text, html, language }: OutgoingMail,
@@ -62,11 +62,13 @@ export function createMailer({ config, log, clock, capture }: MailerDeps): Maile
     if (address !== to) throw new TypeError('a mail needs one plain address to go to')
     const at = clock.now()
     capture?.add({ id, to, subject, text, html, at })
-    if (!transport) {
+    if (!options) {
       if (capture) return
       throw unavailable('mail_not_configured')
     }
     try {
+      opened ??= openTransport(options)
+      const transport = await opened
       const sending = transport.sendMail({
         from,
         // An object, never a string: no quoting or comma in an address can add another one (GHSA-mm7p-fcc7-pg87)
@@ -90,7 +92,7 @@ export function createMailer({ config, log, clock, capture }: MailerDeps): Maile
     log.info({ event: 'mail.sent', mailId: id })
   }
 
-  return { send, close: () => transport?.close() }
+  return { send, close: () => void opened?.then((transport) => transport.close()) }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -125,6 +127,14 @@ function senderOf(text: string): { name: string; address: string } {
   const sender = parseMailbox(text)
   if (!sender) throw new TypeError('mailFrom must be like Name <address>')
   return sender
+}
+
+type SmtpOptions = ReturnType<typeof smtpOptions>
+
+/** Loaded with the first mail that leaves: a development instance sends none. */
+async function openTransport(options: SmtpOptions) {
+  const { createTransport } = await import('nodemailer')
+  return createTransport(options)
 }
 
 // The library's own limits are minutes, and a stuck mail server would hold every worker that long.

@@ -1,6 +1,6 @@
 // Owns the optional Redis: a cache and a loudspeaker between nodes. Whatever fails here counts as a miss;
 // PostgreSQL alone decides. What is cached, and how it is invalidated, is up to who caches.
-import { Redis as Client } from 'ioredis'
+import type { Redis as Client, RedisOptions } from 'ioredis'
 import { seconds, stopwatch } from '../kernel/time.ts'
 import type { Log } from './log.ts'
 
@@ -21,8 +21,12 @@ const connectMs = 500
 const commandMs = 50
 const reconnectMs = seconds(2)
 
-export function createRedis(url: string | undefined, { log }: { log: Log }): Redis {
-  return url === undefined ? noRedis : connected(url, log)
+export async function openRedis(url: string | undefined, { log }: { log: Log }): Promise<Redis> {
+  if (url === undefined) return noRedis
+  // Loaded only here, since most installations go without
+  const { Redis: IoRedis } = await import('ioredis')
+  const open = (role: string) => watched(new IoRedis(url, optionsOf(role)), { role, log })
+  return connected({ commands: open('commands'), messages: open('messages') }, log)
 }
 
 const noRedis: Redis = {
@@ -35,9 +39,7 @@ const noRedis: Redis = {
   close: async () => undefined,
 }
 
-function connected(url: string, log: Log): Redis {
-  const commands = createClient(url, 'commands', log)
-  const messages = createClient(url, 'messages', log)
+function connected({ commands, messages }: { commands: Client; messages: Client }, log: Log): Redis {
   const breaker = createBreaker()
   const handlers = new Map<string, (message: string) => void>()
 
@@ -86,21 +88,22 @@ function connected(url: string, log: Log): Redis {
   }
 }
 
-function createClient(url: string, role: string, log: Log): Client {
-  const client = new Client(url, {
-    // RESP2 is what every server and stand-in speaks
-    protocol: 2,
-    connectionName: `foyer-${role}`,
-    connectTimeout: connectMs,
-    commandTimeout: commandMs,
-    maxRetriesPerRequest: 1,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), reconnectMs),
-  })
+const optionsOf = (role: string): RedisOptions => ({
+  // RESP2 is what every server and stand-in speaks
+  protocol: 2,
+  connectionName: `foyer-${role}`,
+  connectTimeout: connectMs,
+  commandTimeout: commandMs,
+  maxRetriesPerRequest: 1,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  autoResubscribe: false,
+  retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), reconnectMs),
+})
+
+/** Every failed connection reports itself; the log hears of the first. */
+function watched(client: Client, { role, log }: { role: string; log: Log }): Client {
   let isDown = false
-  // Every failed connection reports itself; the log hears of the first
   client.on('error', (err) => {
     if (!isDown) log.warn({ event: 'redis.down', role, err })
     isDown = true

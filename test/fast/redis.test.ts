@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { stopwatch } from '../../src/kernel/time.ts'
-import { createRedis, type Redis } from '../../src/platform/redis.ts'
+import { openRedis, type Redis } from '../../src/platform/redis.ts'
 import { captureLog } from '../support/edge.ts'
 import { freePort } from '../support/ports.ts'
 import { redisServer, startRedis, type TestRedis } from '../support/redis.ts'
@@ -12,9 +12,9 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-function connect(url: string | undefined): { redis: Redis; lines: Record<string, unknown>[] } {
+async function connect(url: string | undefined): Promise<{ redis: Redis; lines: Record<string, unknown>[] }> {
   const { log, lines } = captureLog()
-  const redis = createRedis(url, { log })
+  const redis = await openRedis(url, { log })
   closing.push(() => redis.close())
   return { redis, lines }
 }
@@ -22,21 +22,21 @@ function connect(url: string | undefined): { redis: Redis; lines: Record<string,
 async function connected(): Promise<{ server: TestRedis; redis: Redis; lines: Record<string, unknown>[] }> {
   const server = await startRedis()
   closing.push(() => server.close())
-  const { redis, lines } = connect(server.url)
+  const { redis, lines } = await connect(server.url)
   await vi.waitFor(() => expect(redis.isUp()).toBe(true), { timeout: 5_000 })
   return { server, redis, lines }
 }
 
 describe('without Redis', () => {
   it('everything is a miss', async () => {
-    const { redis } = connect(undefined)
+    const { redis } = await connect(undefined)
     await redis.set('a', '1', 1_000)
     expect(await redis.get('a')).toBeNull()
     expect(redis.isUp()).toBe(false)
   })
 
   it('that was promised, everything is a miss too, and the log hears of it once', async () => {
-    const { redis, lines } = connect(`redis://127.0.0.1:${await freePort()}`)
+    const { redis, lines } = await connect(`redis://127.0.0.1:${await freePort()}`)
     await expect.poll(() => lines.length).toBeGreaterThan(0)
     await sleep(300)
     await redis.set('a', '1', 1_000)
@@ -63,7 +63,7 @@ describe.runIf(redisServer)('with Redis', () => {
 
   it('carries messages between nodes, those who come back included', async () => {
     const { server, redis } = await connected()
-    const { redis: other } = connect(server.url)
+    const { redis: other } = await connect(server.url)
     const heard: string[] = []
     other.subscribe('clients', (message) => heard.push(message))
     const hears = async (message: string) => {
