@@ -38,7 +38,8 @@ function findChromium() {
 const chromium = findChromium()
 const redis = onPath('redis-server')
 
-// Tests of Redis are part of `fast` and leave themselves out; they are listed so that nobody misses them silently.
+// Tests of Redis and of memory are parts of others and leave themselves out; they are listed so that nobody misses
+// them silently.
 const suites = [
   { name: 'fast', about: 'units, contracts of modules, the web edge' },
   { name: 'flows', about: 'journeys through the running product' },
@@ -48,6 +49,12 @@ const suites = [
     name: 'Redis',
     about: 'part of fast',
     missing: redis ? undefined : 'no redis-server on the PATH',
+    part: true,
+  },
+  {
+    name: 'memory',
+    about: 'part of races',
+    missing: process.platform === 'linux' ? undefined : 'only Linux tells of it in /proc',
     part: true,
   },
 ]

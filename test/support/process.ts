@@ -30,6 +30,8 @@ export type ProductOptions = {
   /** That of another process which serves the same issuer. */
   issuer?: string
   env?: Record<string, string>
+  /** false where memory is measured: counting what runs takes some. */
+  coverage?: boolean
 }
 
 const root = join(import.meta.dirname, '..', '..')
@@ -48,13 +50,20 @@ function ensureBuilt(): void {
 }
 
 /** Nothing of the tests' own settings reaches the product: it refuses FOYER_ names it does not know. */
-function environment({ databaseUrl, dataDir, port, issuer, env }: ProductOptions): NodeJS.ProcessEnv {
+function environment({
+  databaseUrl,
+  dataDir,
+  port,
+  issuer,
+  env,
+  coverage = true,
+}: ProductOptions): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, CHILD_COVERAGE } = process.env
   return {
     PATH,
     HOME,
     ...(TMPDIR && { TMPDIR }),
-    ...(CHILD_COVERAGE && { NODE_V8_COVERAGE: CHILD_COVERAGE }),
+    ...(coverage && CHILD_COVERAGE && { NODE_V8_COVERAGE: CHILD_COVERAGE }),
     NODE_ENV: 'development',
     PORT: String(port),
     FOYER_PLAYGROUND_PORT: '0',

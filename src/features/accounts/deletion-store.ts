@@ -5,14 +5,17 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 
 export type DeletionStore = ReturnType<typeof createDeletionStore>
 
-export function createDeletionStore(db: Pick<Db, 'prisma'>) {
-  /** Whoever was deleted by then and has not come back. */
+export function createDeletionStore(db: Pick<Db, 'query'>) {
+  /**
+   * Whoever was deleted by then and has not come back. Asked every minute, mostly in vain: not through Prisma, whose
+   * query compiler is loaded by the first question it gets (ADR 0022).
+   */
   async function listDue(deletedBy: Date, limit: number): Promise<string[]> {
-    const rows = await db.prisma.account.findMany({
-      where: { status: 'deleted', deletedAt: { lte: deletedBy } },
-      select: { id: true },
-      orderBy: { deletedAt: 'asc' },
-      take: limit,
+    const rows = await db.query<{ id: string }>({
+      name: 'sweep_accounts',
+      text: `SELECT id FROM accounts WHERE status = 'deleted' AND deleted_at <= $1::timestamptz
+        ORDER BY deleted_at LIMIT $2::int`,
+      values: [deletedBy, limit],
     })
     return rows.map(({ id }) => id)
   }
