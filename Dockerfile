@@ -30,6 +30,7 @@ COPY --from=build /app/prisma/migrations ./prisma/migrations
 COPY --from=build /app/public ./public
 COPY --from=build /app/locales ./locales
 COPY --from=build /app/views ./views
+COPY --from=build /app/wordlists ./wordlists
 COPY --from=build /app/dist ./dist
 ENV NODE_ENV=production FOYER_DATA_DIR=/data NO_COLOR=1
 USER 10001:10001

@@ -1,5 +1,6 @@
 // The composition root of everything below HTTP: the database is opened, each service is built once and handed
 // what it needs. The server, the worker and the command line all begin here.
+import { join } from 'node:path'
 import { demoPeople } from '../prisma/seed.ts'
 import type { Config } from './config/schema.ts'
 import { claimsOf } from './features/accounts/claims.ts'
@@ -140,7 +141,8 @@ function createMails(platform: Platform, sealer: ReturnType<typeof createSealer>
 
 function createPasswordRules({ config, log }: Platform) {
   const minLength = config.passwordMinLength
-  const rules = { minLength, ...(config.passwordBlocklist && { isCommon: createCommonPasswords() }) }
+  const isCommon = createCommonPasswords(join(projectFolder('wordlists'), 'common-passwords.br'))
+  const rules = { minLength, ...(config.passwordBlocklist && { isCommon }) }
   const outbound = createOutbound({ testHooks: config.testHooks })
   const isLeaked =
     config.passwordBreachUrl === undefined

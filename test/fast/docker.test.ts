@@ -84,6 +84,7 @@ describe('the Dockerfile', () => {
       'prisma/migrations',
       'public',
       'views',
+      'wordlists',
     ])
   })
 

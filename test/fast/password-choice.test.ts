@@ -1,27 +1,61 @@
 // What is said of a password that somebody chooses: the list of common ones, leaks, and its strength.
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { brotliDecompressSync } from 'node:zlib'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLeakedPasswords } from '../../src/features/accounts/password-leaks.ts'
-import { createCommonPasswords } from '../../src/features/accounts/password-list.ts'
+import { createCommonPasswords, foldPassword, hasLine } from '../../src/features/accounts/password-list.ts'
 import {
   createPasswordCheck,
   createPasswordPolicy,
   createStrength,
 } from '../../src/features/accounts/password-policy.ts'
+import { projectFolder } from '../../src/kernel/places.ts'
 import { createOutbound } from '../../src/platform/outbound.ts'
 
-const isCommon = createCommonPasswords()
+const file = join(projectFolder('wordlists'), 'common-passwords.br')
+const isCommon = createCommonPasswords(file)
 const person = { email: 'ada@example.test' }
 
 describe('the list of common passwords', () => {
-  const words: string[] = createRequire(import.meta.url)('@zxcvbn-ts/language-common/src/passwords.json')
+  const lines = brotliDecompressSync(readFileSync(file))
+  const words = lines.toString().trimEnd().split('\n')
 
-  it('refuses each of the 3,000 commonest that is long enough, whatever its case', () => {
+  it('has 100,000 that are long enough for the policy, each once and folded', () => {
+    expect(words.filter((word) => word.length >= 8).length).toBeGreaterThanOrEqual(100_000)
+    expect(new Set(words).size).toBe(words.length)
+    expect(words.filter((word) => word !== foldPassword(word))).toEqual([])
+  })
+
+  it('finds each of its words, and none beside them', () => {
+    expect(words.filter((word) => !hasLine(lines, word))).toEqual([])
+    const known = new Set(words)
+    const near = words
+      .filter((_, at) => at % 100 === 0)
+      .flatMap((word) => [word.slice(0, -1), `${word}0`, `${word}~`, word.slice(1)])
+    expect(near.filter((word) => hasLine(lines, word) !== known.has(word))).toEqual([])
+  })
+
+  it('finds a line in any text of ordered lines', () => {
+    const texts = fc.uniqueArray(fc.stringMatching(/^[a-c]{1,4}$/), { maxLength: 20 })
+    const text = (list: string[]) => Buffer.from(list.map((line) => `${line}\n`).join(''))
+    fc.assert(
+      fc.property(texts, fc.stringMatching(/^[a-c]{0,5}$/), (list, word) => {
+        expect(hasLine(text(list.sort()), word)).toBe(list.includes(word))
+      }),
+    )
+  })
+
+  it('refuses the 3,000 commonest of another list that are long enough, whatever their case', () => {
+    const others: string[] = createRequire(import.meta.url)('@zxcvbn-ts/language-common/src/passwords.json')
     const policy = createPasswordPolicy({ minLength: 8, isCommon })
-    const accepted = words
+    const accepted = others
+      .filter((word) => word.length >= 8)
       .slice(0, 3000)
       .flatMap((word) => [word, word.toUpperCase()])
       .filter((word) => policy(word, person).length === 0)

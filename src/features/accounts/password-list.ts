@@ -1,29 +1,43 @@
 // Owns the list of passwords that attackers try first, and how a password is recognised in it through the usual
-// disguises. The words come with @zxcvbn-ts/language-common (MIT): 49,000 of them, by how often they were leaked.
+// disguises. The words lie in wordlists/, whose README says where they come from.
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { brotliDecompressSync } from 'node:zlib'
 
-// No word holds a line break, so one long text serves as the list: a tenth of what a set of strings would weigh.
-const separator = '\n'
+/** Lower case and compatibility form: what somebody typed in capitals or in full-width letters is the same word. */
+export const foldPassword = (password: string): string => password.normalize('NFKC').toLowerCase()
 
-/** Read at the first question. Takes passwords in lower case and compatibility form (NFKC). */
-export function createCommonPasswords(): (folded: string) => boolean {
-  let list: string | undefined
+/** The file is read at the first question. Takes folded passwords. */
+export function createCommonPasswords(file: string): (folded: string) => boolean {
+  let read: Buffer | undefined
   return (folded) => {
-    list ??= readList()
     if (hasFewTurns(folded)) return true
-    return disguisesOf(folded).some((word) => holds(list ?? '', word))
+    read ??= brotliDecompressSync(readFileSync(file))
+    const lines = read
+    return disguisesOf(folded).some((word) => hasLine(lines, word))
   }
 }
 
-function readList(): string {
-  const path = createRequire(import.meta.url).resolve('@zxcvbn-ts/language-common/src/passwords.json')
-  const words: string[] = JSON.parse(readFileSync(path, 'utf8'))
-  return `${separator}${words.join(separator)}${separator}`
-}
+const lineBreak = 0x0a
 
-const holds = (list: string, word: string): boolean =>
-  word !== '' && !word.includes(separator) && list.includes(`${separator}${word}${separator}`)
+/**
+ * Whether a word is one of the lines, which stand in the order of their bytes. They stay the bytes they are, since a
+ * set of as many strings would weigh ten times as much.
+ */
+export function hasLine(lines: Buffer, text: string): boolean {
+  const word = Buffer.from(text)
+  let from = 0
+  let to = lines.length
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const start = middle === from ? from : lines.lastIndexOf(lineBreak, middle - 1) + 1
+    const end = lines.indexOf(lineBreak, middle)
+    const order = word.compare(lines, start, end)
+    if (order === 0) return true
+    if (order < 0) to = start
+    else from = end + 1
+  }
+  return false
+}
 
 const fewTurns = 2
 

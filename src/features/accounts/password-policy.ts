@@ -2,7 +2,7 @@
 // and in a word how strong one is. Hashing them is platform/passwords, the list of common ones password-list.ts.
 import { limits } from '../../config/limits.ts'
 import type { FieldError } from '../../kernel/errors.ts'
-import { continuesRun, unrepeated } from './password-list.ts'
+import { continuesRun, foldPassword, unrepeated } from './password-list.ts'
 
 type Person = { email: string; username?: string | null }
 
@@ -35,7 +35,7 @@ export function createPasswordPolicy({
       return [refusal('password_too_long', `Use at most ${limits.passwordMaxLength} characters.`)]
     }
 
-    const folded = fold(password)
+    const folded = foldPassword(password)
     if (tellingParts(email, username).some((part) => folded.includes(part))) {
       return [refusal('password_contains_name', 'Leave your address, your name and “Foyer” out of it.')]
     }
@@ -67,7 +67,7 @@ export function createPasswordCheck({
 export function createStrength({ minLength, isCommon = () => false }: PasswordPolicyDeps) {
   return (password: string): Strength => {
     if (lengthOf(password) < minLength) return 'too_short'
-    const folded = fold(password)
+    const folded = foldPassword(password)
     if (isCommon(folded)) return 'weak'
     const characters = [...unrepeated(folded)].filter((_, at, all) => !continuesRun(all, at))
     const worth = Math.min(characters.length, 2 * new Set(characters).size)
@@ -77,7 +77,6 @@ export function createStrength({ minLength, isCommon = () => false }: PasswordPo
 }
 
 const lengthOf = (password: string): number => [...password.normalize('NFC')].length
-const fold = (password: string): string => password.normalize('NFKC').toLowerCase()
 
 const refusal = (code: string, detail: string): FieldError => ({ pointer: '/password', code, detail })
 
