@@ -10,6 +10,7 @@ import { clientAddress } from './address.ts'
 import { dataHeaders } from './headers.ts'
 import { operationPaths } from './health.ts'
 import { sendProblem } from './problem.ts'
+import { createRelease } from './release.ts'
 
 declare module 'koa' {
   interface DefaultState {
@@ -48,6 +49,8 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
   // Answered before what adds them for everybody else
   const misdirectedHeaders = dataHeaders({ insecureIssuer: config.issuer.startsWith('http:') })
 
+  const release = createRelease()
+
   return async function requestContext(ctx, next) {
     const elapsed = stopwatch()
     const requestId = newId(clock.now())
@@ -71,6 +74,7 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
       const route = routeOf(ctx)
       observe?.({ method: methodOf(ctx.method), route: route ?? 'unmatched', status: ctx.status, seconds })
       logRequest({ log, access }, ctx, { route, seconds })
+      release(ctx)
     }
   }
 }
