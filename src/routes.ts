@@ -20,6 +20,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
   const { artifacts, clock, db, tickets, claimsOf } = services
   const { authn, cookies, browser, resources, restart } = protocol
   const { renderer } = pages
+  const choosing = { minLength: config.passwordMinLength, strengthOf: services.strengthOf }
   const router = new Router()
   mountInteractions({
     router,
@@ -42,7 +43,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     browserHash: browser.hash,
     cookies: signInCookies({ cookies }),
     registrationOpen: config.registration !== 'closed',
-    minLength: config.passwordMinLength,
+    ...choosing,
     deviceCookie: browser.device,
     sameOrigin: sameOriginPosts({
       issuer: config.issuer,
@@ -62,7 +63,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     }),
     nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
     languages: pages.messages.languages,
-    minLength: config.passwordMinLength,
+    ...choosing,
     sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [cookies.name('foyer_session', 'host')] }),
   })
   mountLanguageChoice({ router, issuer: config.issuer, cookies })
@@ -71,7 +72,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     tickets,
     limiter: createLimiter({ db }),
     renderer,
-    minLength: config.passwordMinLength,
+    ...choosing,
     sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [] }),
     now: clock.now,
   })

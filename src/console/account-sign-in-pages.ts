@@ -5,9 +5,9 @@ import type { EmailChange } from '../features/accounts/email-change-service.ts'
 import type { PasswordChange } from '../features/accounts/password-service.ts'
 import { AppError } from '../kernel/errors.ts'
 import { pageErrorsOf } from '../web/field-errors.ts'
-import { readForm } from '../web/input.ts'
+import { type Form, readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
-import { type PageError, say } from '../web/views.ts'
+import { type PageError, type PasswordStrength, say } from '../web/views.ts'
 import { type AccountRoutes, backTo, ownOf } from './account-routes.ts'
 import type { Visitor } from './account-session.ts'
 
@@ -15,12 +15,19 @@ export type SignInPagesDeps = AccountRoutes & {
   passwordChange: PasswordChange
   emailChange: EmailChange
   minLength: number
+  strengthOf: (password: string) => PasswordStrength
 }
 
 const page = '/account/sign-in'
 const emailPage = '/account/email'
 
-type Trouble = { errors?: PageError[]; retryAt?: Date; retryAfterSeconds?: number; status: number }
+type Trouble = {
+  errors?: PageError[]
+  strength?: PasswordStrength
+  retryAt?: Date
+  retryAfterSeconds?: number
+  status: number
+}
 
 export function mountSignInPages(deps: SignInPagesDeps): void {
   const { router, renderer, session, sameOrigin, passwordChange, emailChange, minLength } = deps
@@ -52,8 +59,8 @@ export function mountSignInPages(deps: SignInPagesDeps): void {
     return { retryAt, retryAfterSeconds, status: 429 }
   }
 
-  async function changePassword(ctx: Koa.Context, visitor: Visitor): Promise<void> {
-    const { current = '', password = '' } = await readForm(ctx)
+  async function changePassword(ctx: Koa.Context, visitor: Visitor, form: Form): Promise<void> {
+    const { current = '', password = '' } = form
     const { account, origin, sessionUid } = visitor
     const missing = [
       ...(current === '' ? [currentMissing] : []),
@@ -70,8 +77,7 @@ export function mountSignInPages(deps: SignInPagesDeps): void {
     backTo(ctx, page, 'password_changed')
   }
 
-  async function setFirst(ctx: Koa.Context, visitor: Visitor): Promise<void> {
-    const { password = '' } = await readForm(ctx)
+  async function setFirst(ctx: Koa.Context, visitor: Visitor, { password = '' }: Form): Promise<void> {
     const { account, origin, sessionUid } = visitor
     if (password === '') return show(ctx, visitor, { errors: [say.newPasswordMissing()], status: 422 })
     await passwordChange.setFirstPassword(account.id, password, { origin, keepSessionUid: sessionUid })
@@ -80,13 +86,15 @@ export function mountSignInPages(deps: SignInPagesDeps): void {
 
   /** A refused password is the typist's to mend. */
   const mending =
-    (handler: (ctx: Koa.Context, visitor: Visitor) => Promise<void>) =>
+    (handler: (ctx: Koa.Context, visitor: Visitor, form: Form) => Promise<void>) =>
     async (ctx: Koa.Context, visitor: Visitor): Promise<void> => {
+      const form = await readForm(ctx)
       try {
-        await handler(ctx, visitor)
+        await handler(ctx, visitor, form)
       } catch (error) {
         if (!(error instanceof AppError) || error.kind !== 'invalid' || !error.details.errors) throw error
-        show(ctx, visitor, { errors: pageErrorsOf(error, { minLength }), status: 422 })
+        const strength = deps.strengthOf(form.password ?? '')
+        show(ctx, visitor, { errors: pageErrorsOf(error, { minLength }), strength, status: 422 })
       }
     }
 

@@ -10,7 +10,7 @@ import { pageErrorsOf } from '../web/field-errors.ts'
 import { type Form, readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
 import type { Renderer } from '../web/render.ts'
-import type { SetupDonePage, SetupPage } from '../web/views.ts'
+import type { PasswordStrength, SetupDonePage, SetupPage } from '../web/views.ts'
 
 export type SetupPagesDeps = {
   router: Router
@@ -18,6 +18,7 @@ export type SetupPagesDeps = {
   limiter: Limiter
   renderer: Renderer
   minLength: number
+  strengthOf: (password: string) => PasswordStrength
   sameOrigin: Koa.Middleware
   now: () => Date
 }
@@ -72,7 +73,10 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
     } catch (error) {
       if (!(error instanceof AppError) || error.kind !== 'invalid') throw error
       const errors = pageErrorsOf(error, { minLength })
-      show(ctx, { token, purpose, email: form.email, name: form.name, errors }, 422)
+      // An address that is wrong says nothing about the password beside it
+      const isAboutPassword = errors.some(({ field }) => field === 'password')
+      const strength = isAboutPassword ? { strength: deps.strengthOf(form.password) } : {}
+      show(ctx, { token, purpose, email: form.email, name: form.name, errors, ...strength }, 422)
     }
   })
   router.all(path, otherMethods('GET', 'HEAD', 'POST'))

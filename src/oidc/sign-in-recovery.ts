@@ -11,7 +11,7 @@ import { AppError } from '../kernel/errors.ts'
 import { pageErrorsOf } from '../web/field-errors.ts'
 import { readForm } from '../web/input.ts'
 import type { Renderer } from '../web/render.ts'
-import { say } from '../web/views.ts'
+import { type PasswordStrength, say } from '../web/views.ts'
 import {
   appOf,
   base,
@@ -35,17 +35,20 @@ export type RecoveryPagesDeps = {
   cookies: SignInCookies
   waysBack: WaysBack
   minLength: number
+  strengthOf: (password: string) => PasswordStrength
   prove: MailProof
 }
 
 const path = '/recover'
+
+type Refused = Trouble & { strength?: PasswordStrength }
 
 export function createRecoveryPages(deps: RecoveryPagesDeps) {
   const { running, authn, recovery, renderer, restart, cookies, waysBack } = deps
 
   // ---- inside a sign-in -----------------------------------------------------------------------------------------
 
-  function showInside(ctx: Koa.Context, current: Running, { email }: Mailed, trouble?: Trouble): void {
+  function showInside(ctx: Koa.Context, current: Running, { email }: Mailed, trouble?: Refused): void {
     const { status = 200, ...rest } = trouble ?? {}
     const view = {
       ...rest,
@@ -74,7 +77,7 @@ export function createRecoveryPages(deps: RecoveryPagesDeps) {
       await goOn(ctx, current.uid, id)
     } catch (error) {
       if (isGone(error)) return beginAgain(ctx, current)
-      showInside(ctx, current, mailed, refused(error))
+      showInside(ctx, current, mailed, refused(error, form.password))
     }
   }
 
@@ -99,7 +102,7 @@ export function createRecoveryPages(deps: RecoveryPagesDeps) {
     else await renderFromLink(ctx)
   }
 
-  async function renderFromLink(ctx: Koa.Context, trouble?: Trouble): Promise<void> {
+  async function renderFromLink(ctx: Koa.Context, trouble?: Refused): Promise<void> {
     const token = cookies.recovery.read(ctx)
     const peeked = token === undefined ? ({ state: 'expired' } as const) : await recovery.peekLink(token)
     if (peeked.state !== 'live') return waysBack.showOver(ctx, { over: `reset_${peeked.state}` })
@@ -125,7 +128,7 @@ export function createRecoveryPages(deps: RecoveryPagesDeps) {
       await leave(ctx, account)
     } catch (error) {
       if (isGone(error)) return renderFromLink(ctx)
-      await renderFromLink(ctx, refused(error))
+      await renderFromLink(ctx, refused(error, form.password))
     }
   }
 
@@ -146,10 +149,10 @@ export function createRecoveryPages(deps: RecoveryPagesDeps) {
   }
 
   /** What is wrong with the password that was chosen; whatever else went wrong is thrown on. */
-  function refused(error: unknown): Trouble {
+  function refused(error: unknown, password: string): Refused {
     if (!(error instanceof AppError) || error.kind !== 'invalid') throw error
     const errors = pageErrorsOf(error, deps).map((each) => ({ ...each, field: 'password' }))
-    return { errors, status: 422 }
+    return { errors, strength: deps.strengthOf(password), status: 422 }
   }
 
   return { showInside, submitInside, showFromLink, submitFromLink }

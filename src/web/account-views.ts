@@ -1,6 +1,6 @@
 // Owns what each page about one's own account needs to know, and how it is headed. Its words are locales/*/account.json.
 import type { Translator } from '../platform/i18n.ts'
-import type { PageError, Said } from './sentences.ts'
+import type { PageError, PasswordStrength, Said } from './sentences.ts'
 
 type Own = {
   /** Whose account it is. */
@@ -23,6 +23,7 @@ export type SignInMethodsPage = Own & {
   /** Mail to the address signs in as well, so the password can go. */
   mayRemove: boolean
   minLength: number
+  strength?: PasswordStrength
   retryAt?: Date
   retryAfterSeconds?: number
 }

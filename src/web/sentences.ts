@@ -12,3 +12,6 @@ export type PageError = {
   /** Shorter words to show beside the field; the full text stands in the summary. */
   beside?: string | Said
 }
+
+/** How good a password is that was refused: said with what would make it better. */
+export type PasswordStrength = 'too_short' | 'weak' | 'fair' | 'strong'

@@ -2,9 +2,9 @@
 // How a page looks is in views/ and public/, its words are in locales/; when it is shown is for the features and
 // src/oidc to decide.
 import type { AccountPages } from './account-views.ts'
-import type { PageError } from './sentences.ts'
+import type { PageError, PasswordStrength } from './sentences.ts'
 
-export type { PageError, Said } from './sentences.ts'
+export type { PageError, PasswordStrength, Said } from './sentences.ts'
 
 /** The app a page is about, as its owner registered it. */
 export type AppOnPage = {
@@ -108,6 +108,7 @@ export type NewPasswordPage = {
   /** Whose password it is. */
   email: string
   minLength: number
+  strength?: PasswordStrength
   errors?: PageError[]
 }
 
@@ -166,6 +167,7 @@ export type SetupPage = {
   email?: string
   name?: string
   minLength: number
+  strength?: PasswordStrength
   errors?: PageError[]
 }
 

@@ -63,6 +63,7 @@ export const accountSamples = (sample: typeof of) => ({
     hasPassword: true,
     mayRemove: true,
     minLength: 15,
+    strength: 'too_short',
     errors: [{ field: 'current', text: { key: 'account.current_wrong' } }, say.passwordTooShort(15)],
   }),
   'sign-in methods, too many tries': sample('account/sign-in', {

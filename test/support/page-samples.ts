@@ -103,6 +103,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     action,
     email: maskedEmail,
     minLength: 15,
+    strength: 'too_short',
     errors: [say.passwordTooShort(15)],
   }),
   recovered: of('interaction/recovered', { account: '/account' }),
@@ -185,6 +186,14 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     email: 'nobody',
     minLength: 15,
     errors: [say.setupTokenWrong(), say.emailInvalid(), say.nameMissing(), say.passwordTooShort(15)],
+  }),
+  'set-up, weak password': of('setup/start', {
+    action: '/setup',
+    token: 'foyer_setup_sample',
+    purpose: 'set_password',
+    minLength: 15,
+    strength: 'weak',
+    errors: [{ field: 'password', text: { key: 'error.field.password_common' } }],
   }),
   'set-up done': of('setup/done', {
     purpose: 'claim',

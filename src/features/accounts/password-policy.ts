@@ -4,7 +4,7 @@ import { limits } from '../../config/limits.ts'
 import type { FieldError } from '../../kernel/errors.ts'
 import { continuesRun, foldPassword, unrepeated } from './password-list.ts'
 
-type Person = { email: string; username?: string | null }
+type Person = { email: string; username?: string | null; name?: string | null }
 
 export type PasswordPolicy = (password: string, person: Person) => FieldError[]
 /** The policy, and what has to be asked elsewhere. */
@@ -16,18 +16,19 @@ export type PasswordPolicyDeps = {
   isCommon?: (password: string) => boolean
 }
 
-/** A key of the words in locales: interaction.strength_weak and so on. */
+/** A key of the words in locales: common.strength_weak and so on. */
 export type Strength = 'too_short' | 'weak' | 'fair' | 'strong'
 
 const productName = 'foyer'
 /** A part of an address this short stands in too many words to mean anything. */
 const shortestTellingPart = 4
+const shortestTellingName = 5
 
 export function createPasswordPolicy({
   minLength,
   isCommon = () => false,
 }: PasswordPolicyDeps): PasswordPolicy {
-  return (password, { email, username }) => {
+  return (password, person) => {
     // Counted as people count: one for each code point.
     const length = lengthOf(password)
     if (length < minLength) return [refusal('password_too_short', `Use at least ${minLength} characters.`)]
@@ -36,7 +37,7 @@ export function createPasswordPolicy({
     }
 
     const folded = foldPassword(password)
-    if (tellingParts(email, username).some((part) => folded.includes(part))) {
+    if (tellingParts(person).some((part) => folded.includes(part)) || tellsName(folded, person.name)) {
       return [refusal('password_contains_name', 'Leave your address, your name and “Foyer” out of it.')]
     }
     if (isCommon(folded)) return [commonPassword]
@@ -61,7 +62,7 @@ export function createPasswordCheck({
 }
 
 /**
- * What a page says of a password while it is chosen. It refuses nothing: that is the policy's.
+ * What a page says of a password that was refused, beside the reason. It refuses nothing: that is the policy's.
  * By how many different characters there are to guess, since length without them is `aaaaaaaa`.
  */
 export function createStrength({ minLength, isCommon = () => false }: PasswordPolicyDeps) {
@@ -85,8 +86,16 @@ const commonPassword = refusal(
   'Many people use this password, so it is among the first to be tried.',
 )
 
-function tellingParts(email: string, username?: string | null): string[] {
+function tellingParts({ email, username }: Person): string[] {
   const [local = ''] = email.toLowerCase().split('@')
   const names = [local, username ?? ''].filter((name) => name.length >= shortestTellingPart)
   return [...names, productName]
 }
+
+/** The whole name, however its words are held together; parts of names are words like others. */
+function tellsName(folded: string, name?: string | null): boolean {
+  const letters = lettersOf(foldPassword(name ?? ''))
+  return letters.length >= shortestTellingName && lettersOf(folded).includes(letters)
+}
+
+const lettersOf = (text: string): string => text.replace(/\P{L}/gu, '')

@@ -7,6 +7,7 @@ export type Holder = {
   email: string
   emailCanonical: string
   username: string | null
+  name: string | null
   locale: string | null
   passwordHash: string | null
   securityEpoch: number
@@ -18,7 +19,7 @@ export function createPasswordStore(db: Pick<Db, 'query'>) {
   async function findHolder(accountId: string): Promise<Holder | null> {
     const [row] = await db.query<Holder>({
       name: 'password_find_holder',
-      text: `SELECT id, email, email_canonical AS "emailCanonical", username, locale,
+      text: `SELECT id, email, email_canonical AS "emailCanonical", username, profile->>'name' AS name, locale,
           password_hash AS "passwordHash", security_epoch AS "securityEpoch"
         FROM accounts WHERE id = $1::uuid AND status = 'active' AND NOT system`,
       values: [accountId],

@@ -15,7 +15,7 @@ import { parseEmail, requireEmail } from './email.ts'
 import { noticeOf, type SendMail } from './password-mail.ts'
 import type { Recoverable, RecoveryStore } from './recovery-store.ts'
 import type { Account } from './schema.ts'
-import type { Accounts } from './service.ts'
+import { type Accounts, holderOf } from './service.ts'
 import type { AccountStore } from './store.ts'
 
 export type RecoveryDeps = {
@@ -213,10 +213,14 @@ export function createRecovery(deps: RecoveryDeps) {
     if (accountId === null || securityEpoch === null) return { outcome: 'wrong' }
 
     const before = await accounts.get(accountId)
-    const passwordHash = await accounts.hashNew(before, password)
+    const passwordHash = await accounts.hashNew(holderOf(before), password)
     const done = await db.inTransaction(async (tx) => {
       if (!(await challenges.spend(tx, id))) return false
-      return resetIn(tx, { ...before, securityEpoch }, { passwordHash, origin, by: 'code' })
+      return resetIn(
+        tx,
+        { ...before, ...holderOf(before), securityEpoch },
+        { passwordHash, origin, by: 'code' },
+      )
     })
     return done ? { outcome: 'reset', account: await accounts.get(accountId) } : { outcome: 'gone' }
   }

@@ -8,6 +8,7 @@ export type Recoverable = {
   email: string
   emailCanonical: string
   username: string | null
+  name: string | null
   locale: string | null
   securityEpoch: number
 }
@@ -26,8 +27,8 @@ export type RecoveryStore = ReturnType<typeof createRecoveryStore>
 
 const nobody = '00000000-0000-0000-0000-000000000000'
 
-const columns = `a.id, a.email, a.email_canonical AS "emailCanonical", a.username, a.locale,
-  a.security_epoch AS "securityEpoch"`
+const columns = `a.id, a.email, a.email_canonical AS "emailCanonical", a.username, a.profile->>'name' AS name,
+  a.locale, a.security_epoch AS "securityEpoch"`
 
 export function createRecoveryStore(db: Pick<Db, 'query'>) {
   /** Locks the account, so that requests at the same moment count each other's links. */

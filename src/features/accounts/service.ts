@@ -75,7 +75,8 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   /** Everything an account row needs, its password hashed; done before the transaction, since hashing takes long. */
   async function prepare(input: CreateAccount): Promise<NewAccount> {
     const { email, username } = readNames(input)
-    const person = { email: email.canonical, username }
+    const name = input.name ?? input.profile?.name
+    const person = { email: email.canonical, username, ...(name !== undefined && { name }) }
     assertNone(input.password === undefined ? [] : await policy(input.password, person))
     const now = clock.now()
     return {
@@ -121,10 +122,10 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
 
   /** Checked and hashed outside the transaction that will use it. */
   async function hashNew(
-    account: Pick<Account, 'emailCanonical' | 'username'>,
+    { emailCanonical: email, username, name }: PasswordHolder,
     password: string,
   ): Promise<string> {
-    assertNone(await policy(password, { email: account.emailCanonical, username: account.username }))
+    assertNone(await policy(password, { email, username, name }))
     return passwords.hash(password)
   }
 
@@ -145,7 +146,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   }
 
   async function setPassword(actor: Actor, id: string, password: string): Promise<Account> {
-    const passwordHash = await hashNew(await get(id), password)
+    const passwordHash = await hashNew(holderOf(await get(id)), password)
     return db.inTransaction((tx) => setPasswordIn(tx, actor, { accountId: id, passwordHash }))
   }
 
@@ -210,6 +211,15 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     enable: (actor: Actor, id: string) => changeStatus(actor, id, 'active'),
   }
 }
+
+/** Whose password it is, as far as it must not tell of them. */
+export type PasswordHolder = Pick<Account, 'emailCanonical' | 'username'> & { name: string | null }
+
+export const holderOf = ({ emailCanonical, username, profile }: Account): PasswordHolder => ({
+  emailCanonical,
+  username,
+  name: profile.name ?? null,
+})
 
 export type ListOptions = AccountSearch & { cursor?: string; limit?: number }
 

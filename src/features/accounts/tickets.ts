@@ -8,7 +8,7 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 import { isUniqueViolation } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import type { Account } from './schema.ts'
-import type { Accounts } from './service.ts'
+import { type Accounts, holderOf } from './service.ts'
 import type { AccountStore, Redeemed, TicketPurpose } from './store.ts'
 
 export type TicketsDeps = {
@@ -63,7 +63,7 @@ export function createTickets({ db, store, accounts, clock, audit }: TicketsDeps
   async function setPasswordByTicket(token: string, password: string): Promise<Account> {
     const { purpose, accountId } = await readTicket(token)
     if (purpose !== 'set_password' || accountId === null) throw linkSpent()
-    const passwordHash = await accounts.hashNew(await accounts.get(accountId), password)
+    const passwordHash = await accounts.hashNew(holderOf(await accounts.get(accountId)), password)
 
     return db.inTransaction(async (tx) => {
       await redeemTicket(tx, token, 'set_password')
