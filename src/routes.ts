@@ -20,9 +20,9 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
   const { artifacts, clock, db, tickets, claimsOf } = services
   const { authn, cookies, browser, resources, restart } = protocol
   const { renderer } = pages
-  const choosing = { minLength: config.passwordMinLength, strengthOf: services.strengthOf }
   const router = new Router()
   mountInteractions({
+    ...services,
     router,
     provider: live.provider,
     authn,
@@ -35,15 +35,11 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     restart,
     demoPeople,
     issuer: config.issuer,
-    clock,
-    artifacts,
-    passwordless: services.passwordless,
-    recovery: services.recovery,
     viewOf: (id) => services.challenges.view({ id }),
     browserHash: browser.hash,
     cookies: signInCookies({ cookies }),
     registrationOpen: config.registration !== 'closed',
-    ...choosing,
+    minLength: config.passwordMinLength,
     deviceCookie: browser.device,
     sameOrigin: sameOriginPosts({
       issuer: config.issuer,
@@ -63,7 +59,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     }),
     nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
     languages: pages.messages.languages,
-    ...choosing,
+    minLength: config.passwordMinLength,
     sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [cookies.name('foyer_session', 'host')] }),
   })
   mountLanguageChoice({ router, issuer: config.issuer, cookies })
@@ -72,7 +68,8 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     tickets,
     limiter: createLimiter({ db }),
     renderer,
-    ...choosing,
+    minLength: config.passwordMinLength,
+    strengthOf: services.strengthOf,
     sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [] }),
     now: clock.now,
   })

@@ -11,6 +11,7 @@ import { createSignIn, type SignInDeps } from './sign-in.ts'
 import { type AddressPagesDeps, addressPaths, createAddressPages } from './sign-in-address.ts'
 import { createLinkPages, type LinkPagesDeps } from './sign-in-links.ts'
 import { createMailPages, type MailPagesDeps } from './sign-in-mail.ts'
+import { createProfilePages, type ProfilePagesDeps } from './sign-in-profile.ts'
 import { createMailProof } from './sign-in-proof.ts'
 import { createRecoveryPages, type RecoveryPagesDeps } from './sign-in-recovery.ts'
 import { createWaysBack, type WaysBackDeps } from './sign-in-ways-back.ts'
@@ -20,11 +21,15 @@ type PartsDeps = SignInDeps &
   MailPagesDeps &
   AddressPagesDeps &
   RecoveryPagesDeps &
+  ProfilePagesDeps &
   LinkPagesDeps &
   WaysBackDeps
 
 /** What the parts are handed besides one another. */
-export type InteractionsDeps = Omit<PartsDeps, 'running' | 'mail' | 'newPassword' | 'waysBack' | 'prove'> & {
+export type InteractionsDeps = Omit<
+  PartsDeps,
+  'running' | 'mail' | 'newPassword' | 'profile' | 'waysBack' | 'prove'
+> & {
   router: Router
   provider: () => Provider
   sameOrigin: Koa.Middleware
@@ -41,7 +46,8 @@ export function mountInteractions(deps: InteractionsDeps): void {
   const newPassword = createRecoveryPages({ ...deps, running, prove, waysBack })
   const address = createAddressPages({ ...deps, running, mail })
   const links = createLinkPages({ ...deps, prove, waysBack })
-  const signIn = createSignIn({ ...deps, running, mail, newPassword })
+  const profile = createProfilePages({ ...deps, running })
+  const signIn = createSignIn({ ...deps, running, mail, newPassword, profile })
   const consent = createConsentPages({ ...deps, running })
 
   async function show(ctx: Koa.Context): Promise<void> {
@@ -64,6 +70,7 @@ export function mountInteractions(deps: InteractionsDeps): void {
   router.post('/interaction/:uid/restart', sameOrigin, page(submitRestart))
   router.post('/interaction/:uid/code', sameOrigin, page(mail.submitCode))
   router.post('/interaction/:uid/new-password', sameOrigin, page(newPassword.submitInside))
+  router.post('/interaction/:uid/profile', sameOrigin, page(profile.submit))
   for (const [kind, path] of addressPaths) {
     router.get(`/interaction/:uid/${path}`, page(address.show(kind)))
     router.post(`/interaction/:uid/${path}`, sameOrigin, page(address.submit(kind)))

@@ -55,7 +55,7 @@ export function createLinkPages({ passwordless, renderer, browserHash, waysBack,
     if (!goesOn) return render({ ctx, token, asked: true })
     const verified = await passwordless.verifyLink(token, { browserHash: hash, origin: requestOrigin(ctx) })
     if (verified.outcome !== 'proved') return render({ ctx, token, asked: true })
-    prove(ctx, uid, verified.accountId)
+    prove(ctx, uid, verified)
   }
 
   function show(ctx: Koa.Context): Promise<void> {

@@ -191,7 +191,7 @@ export function createMailPages(deps: MailPagesDeps) {
         : await passwordless.verifyCode(handle, code, { ...origin, ...ofBrowser(ctx) })
     switch (tried.outcome) {
       case 'proved':
-        return deps.prove(ctx, current.uid, tried.accountId)
+        return deps.prove(ctx, current.uid, tried)
       case 'right':
         cookies.recovery.write(ctx, tried.ticket, tried.expiresAt.getTime() - clock.millis())
         authn.keepMailed(current.uid, { ...mailed, proved: true })

@@ -9,7 +9,11 @@ export type DeviceCookie = {
 }
 
 /** Adds the proof and sends the browser back into the sign-in, which goes on from there. */
-export type MailProof = (ctx: Koa.Context, uid: string, accountId: string) => void
+export type MailProof = (
+  ctx: Koa.Context,
+  uid: string,
+  proved: { accountId: string; created?: boolean },
+) => void
 
 export function createMailProof({
   authn,
@@ -18,10 +22,10 @@ export function createMailProof({
   authn: Pick<Authn, 'acceptMail'>
   deviceCookie: DeviceCookie
 }): MailProof {
-  return (ctx, uid, accountId) => {
+  return (ctx, uid, proved) => {
     const { address, requestId } = ctx.state
     const origin = { address, requestId, deviceCookie: deviceCookie.read(ctx) }
-    deviceCookie.write(ctx, authn.acceptMail(uid, accountId, origin).deviceCookie)
+    deviceCookie.write(ctx, authn.acceptMail(uid, proved, origin).deviceCookie)
     seeOther(ctx, base(uid))
   }
 }

@@ -144,7 +144,7 @@ export function createRecoveryPages(deps: RecoveryPagesDeps) {
   }
 
   async function goOn(ctx: Koa.Context, uid: string, accountId: string): Promise<void> {
-    deps.prove(ctx, uid, accountId)
+    deps.prove(ctx, uid, { accountId })
     await running.forgetSession(uid)
   }
 

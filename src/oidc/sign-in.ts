@@ -19,6 +19,7 @@ import {
 import type { Restart } from './restart.ts'
 import { demandOf } from './sign-in-demand.ts'
 import type { MailPages } from './sign-in-mail.ts'
+import type { ProfilePages } from './sign-in-profile.ts'
 import type { DeviceCookie } from './sign-in-proof.ts'
 import type { RecoveryPages } from './sign-in-recovery.ts'
 import { requestOrigin, type Trouble, waitUntil } from './sign-in-request.ts'
@@ -30,6 +31,7 @@ export type SignInDeps = {
   restart: Restart
   mail: MailPages
   newPassword: Pick<RecoveryPages, 'showInside'>
+  profile: Pick<ProfilePages, 'show'>
   demoPeople: DemoPerson[]
   deviceCookie: DeviceCookie
   /** Whether people may sign up by themselves. */
@@ -83,6 +85,7 @@ export function createSignIn(deps: SignInDeps) {
     if (step.do === 'done') return running.finish(ctx, { login: loginOf(step) })
     if (step.do === 'mail') return mail.show(ctx, current, step.mailed)
     if (step.do === 'new_password') return deps.newPassword.showInside(ctx, current, step.mailed)
+    if (step.do === 'profile') return deps.profile.show(ctx, current)
     showForm(ctx, current, step)
   }
 

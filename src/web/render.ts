@@ -59,6 +59,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'interaction/recover': ({ app }, t) => ({ heading: t('interaction.recover_heading'), app }),
   'interaction/new-password': ({ app }, t) => ({ heading: t('interaction.new_password_heading'), app }),
   'interaction/recovered': (_, t) => ({ heading: t('interaction.recovered_heading') }),
+  'interaction/profile': ({ app }, t) => ({ heading: t('interaction.profile_heading'), app }),
   'interaction/expired': ({ app, over }, t) => ({
     heading: t(over ? `interaction.${over}_heading` : 'interaction.expired_heading'),
     app,

@@ -112,6 +112,9 @@ export type NewPasswordPage = {
   errors?: PageError[]
 }
 
+/** Asks somebody new what they are called; an empty answer will do. */
+export type NewcomerPage = { action: string; app: AppOnPage; name?: string; errors?: PageError[] }
+
 /** A new password was set where no sign-in waits for it. */
 export type RecoveredPage = { account: string }
 
@@ -195,6 +198,7 @@ export type Pages = {
   'interaction/recover': AddressPage
   'interaction/new-password': NewPasswordPage
   'interaction/recovered': RecoveredPage
+  'interaction/profile': NewcomerPage
   'interaction/expired': ExpiredPage
   'interaction/return': ReturnPage
   'logout/question': LogoutPage
@@ -220,6 +224,7 @@ export const say = {
   tooManyTries: (): PageError => ({ text: { key: 'interaction.too_many_tries' } }),
   busy: (): PageError => ({ text: { key: 'interaction.busy' } }),
   nameMissing: (): PageError => ({ field: 'name', text: { key: 'error.field.name_missing' } }),
+  nameInvalid: (): PageError => ({ field: 'name', text: { key: 'account.invalid_text' } }),
   emailInvalid: (): PageError => ({ field: 'email', text: { key: 'error.field.email_invalid' } }),
   passwordTooShort: (minLength: number): PageError => ({
     field: 'password',

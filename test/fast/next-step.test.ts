@@ -43,6 +43,28 @@ describe('without a proof', () => {
   })
 })
 
+describe('somebody new', () => {
+  const asking: Demand = { emailMethods: true, asksProfile: true }
+  const newcomer = { proofs: [proof('email')], isNewcomer: true } as const
+  const cases: [string, Attempt, Demand, boolean, string][] = [
+    ['is asked for a name where the app wants it', newcomer, asking, false, 'profile'],
+    ['is not asked where the app does not', newcomer, anything, false, 'done'],
+    ['is not asked when the account has a name', newcomer, asking, true, 'done'],
+    ['is asked once', { proofs: [proof('email')] }, asking, false, 'done'],
+    ['has to prove who they are first', { isNewcomer: true }, asking, false, 'identifier'],
+    [
+      'is not asked on the strength of a proof that does not do',
+      newcomer,
+      { ...asking, emailMethods: false },
+      false,
+      'identifier',
+    ],
+  ]
+  it.each(cases)('%s', (_, attempt, demand, isNamed, expected) => {
+    expect(nextStep(attempt, { layout: 'identifier-first', demand, isNamed }).do).toBe(expected)
+  })
+})
+
 describe('the level', () => {
   it('of a mail is the lowest and has a name of its own', () => {
     expect(step({ proofs: [proof('email')] })).toEqual({

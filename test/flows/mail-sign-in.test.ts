@@ -35,13 +35,16 @@ const stranger = () => `person-${++people}@example.test`
 
 const levelAsked = JSON.stringify({ id_token: { acr: null, amr: null } })
 
+/** So that nobody new is asked for a name on the way: see newcomer.test.ts. */
+const withoutProfile = 'openid email offline_access'
+
 /** A browser that has asked for a mail and waits for its code. */
 async function asked(
   how: 'link' | 'code',
   email = stranger(),
   { client = rp, person = createPerson() } = {},
 ) {
-  const { url, verifier, state } = client.authorizeUrl({ claims: levelAsked })
+  const { url, verifier, state } = client.authorizeUrl({ claims: levelAsked, scope: withoutProfile })
   const first = await person.open(url)
   await app.mails.rest(email)
   const waiting = pageOf(await person.submit(first, { email }, method(how)))

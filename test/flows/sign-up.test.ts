@@ -9,7 +9,8 @@ type App = TestApp & { mails: Mailbox }
 
 /** Follows the link of the first page. */
 async function toSignUp(app: App, rp: Rp, person = createPerson()) {
-  const { url, verifier } = rp.authorizeUrl()
+  // Without `profile`, so that nobody is asked for a name: see newcomer.test.ts
+  const { url, verifier } = rp.authorizeUrl({ scope: 'openid email' })
   const first = await person.open(url)
   const href = /href="([^"]+\/sign-up)"/.exec(first.html)?.[1] ?? ''
   return {

@@ -106,6 +106,13 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     strength: 'too_short',
     errors: [say.passwordTooShort(15)],
   }),
+  newcomer: of('interaction/profile', { action, app }),
+  'newcomer, error': of('interaction/profile', {
+    action,
+    app,
+    name: 'Ada\u200f',
+    errors: [say.nameInvalid()],
+  }),
   recovered: of('interaction/recovered', { account: '/account' }),
   'link expired': of('interaction/expired', { app, action, over: 'link_expired' }),
   'link used': of('interaction/expired', { over: 'link_used', account: '/account' }),

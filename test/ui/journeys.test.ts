@@ -72,7 +72,7 @@ describe.skipIf(!browserIsThere).each([
       await on.getByRole('button', { name, exact: true }).click()
     }
     const follow = (name: string) => page.getByRole('link', { name }).click()
-    const begin = () => page.goto(rp.authorizeUrl().url)
+    const begin = (scope = 'openid email') => page.goto(rp.authorizeUrl({ scope }).url)
     async function arrived(at = page): Promise<URL> {
       await at.waitForURL(/\/callback\?/)
       const url = new URL(at.url())
@@ -94,6 +94,23 @@ describe.skipIf(!browserIsThere).each([
     await press('Continue')
     await arrived()
     expect(counts).toEqual({ fields: 2, submits: 2 })
+    await close()
+  })
+
+  it('a new person who is asked for a name leaves it empty: a third submit and no field more', async () => {
+    const { page, begin, follow, type, press, arrived, counts, close } = await visitor()
+    const email = stranger()
+    await begin('openid profile email')
+    await follow('Create an account')
+    await type('Email address', email)
+    await press('Continue')
+    await type('Six-digit code', codeIn(await app.mails.next(email)))
+    await press('Continue')
+    await page.getByLabel('Your name', { exact: true }).waitFor()
+    await page.reload()
+    await press('Continue')
+    await arrived()
+    expect(counts).toEqual({ fields: 2, submits: 3 })
     await close()
   })
 

@@ -21,6 +21,8 @@ export type Attempt = {
   identifier?: string
   mailed?: Mailed
   proofs?: readonly Proof[]
+  /** The proof made the account, and nobody has asked yet what its person is called. */
+  isNewcomer?: true
 }
 
 export type Layout = 'identifier-first' | 'single'
@@ -31,6 +33,8 @@ export type Demand = {
   emailMethods: boolean
   /** One of these levels must be reached (OIDC Core §5.5.1.1, essential `acr`); any level when absent. */
   levels?: readonly string[]
+  /** The app wants the profile of its people, and no page of consent is to follow. */
+  asksProfile?: boolean
 }
 
 export type Done = { do: 'done'; accountId: string; amr: string[]; acr: string; authTime: number }
@@ -41,6 +45,8 @@ export type Step =
   | { do: 'sign_in'; identifier: string | undefined }
   | { do: 'mail'; mailed: Mailed }
   | { do: 'new_password'; mailed: Mailed }
+  /** Of an account just made: may be left empty, and is asked once. */
+  | { do: 'profile'; accountId: string }
   | Done
 
 /** Somebody who reads the account's mail, and nothing more. */
@@ -81,13 +87,22 @@ export function doneBy(proof: Proof, demand: Demand): Done | undefined {
 export const mailSuffices = (demand: Demand): boolean =>
   demand.emailMethods && levelFor(emailLevel, demand) !== undefined
 
-export function nextStep(attempt: Attempt, { layout, demand }: { layout: Layout; demand: Demand }): Step {
+export type Known = {
+  layout: Layout
+  demand: Demand
+  /** Whether the account that was proved says what its person is called. */
+  isNamed?: boolean
+}
+
+export function nextStep(attempt: Attempt, { layout, demand, isNamed = false }: Known): Step {
   const byWorth = (attempt.proofs ?? []).toSorted(
     (left, right) => Number(right.method === 'pwd') - Number(left.method === 'pwd'),
   )
   for (const proof of byWorth) {
     const done = doneBy(proof, demand)
-    if (done) return done
+    if (!done) continue
+    const asks = attempt.isNewcomer === true && demand.asksProfile === true && !isNamed
+    return asks ? { do: 'profile', accountId: done.accountId } : done
   }
 
   const { mailed, identifier } = attempt

@@ -13,9 +13,10 @@ import type { Artifacts } from '../artifacts/service.ts'
 import { currentUnit, stage } from '../artifacts/unit-of-work.ts'
 import type { Audit } from '../audit/service.ts'
 import type { Outbox } from '../outbox/service.ts'
+import { type AttemptsDeps, createAttempts } from './attempts.ts'
 import { addDevice, readDevices } from './device.ts'
-import type { Attempt, Demand, Done, Layout, Mailed, Proof, Step } from './next-step.ts'
-import { amrOf, doneBy, nextStep } from './next-step.ts'
+import type { Done, Proof } from './next-step.ts'
+import { amrOf, doneBy } from './next-step.ts'
 import { createSeen } from './seen.ts'
 import type { BegunAttempt, PasswordAttempt } from './store.ts'
 import {
@@ -25,16 +26,15 @@ import {
   settlePasswordAttempt,
 } from './store.ts'
 
-export type AuthnDeps = {
+export type AuthnDeps = AttemptsDeps & {
   db: Db
   clock: Clock
   sealer: Pick<Sealer, 'derive'>
   passwords: Passwords
-  artifacts: Pick<Artifacts, 'rememberInteraction' | 'saveAttempt' | 'attemptOf' | 'find'>
+  artifacts: Pick<Artifacts, 'rememberInteraction' | 'find'>
   accounts: Pick<AccountStore, 'replaceHash'>
   audit: Pick<Audit, 'recordWrite'>
   outbox: Pick<Outbox, 'mailWrite'>
-  layout: Layout
   /** Whom test hooks exempt from the limits. */
   isUnlimited: (emailCanonical: string | null) => boolean
   /** Told how each attempt ended, for metrics. */
@@ -68,42 +68,23 @@ export type Authn = ReturnType<typeof createAuthn>
 export function createAuthn(deps: AuthnDeps) {
   const { db, clock, passwords, artifacts, accounts, audit, observe } = deps
   const seen = createSeen(deps)
+  const { keepProof, ...steps } = createAttempts(deps)
   const deviceKey = deps.sealer.derive('device-cookie')
   const identifierKey = deps.sealer.derive('login-identifier')
-
-  function attemptOf(uid: string): Attempt {
-    return artifacts.attemptOf(uid) as Attempt
-  }
-
-  /** What the stored attempt needs next; `undefined` when the interaction is over. */
-  async function stepOf(uid: string, demand: Demand): Promise<Step | undefined> {
-    if (!(await artifacts.find('Interaction', uid))) return undefined
-    return nextStep(attemptOf(uid), { layout: deps.layout, demand })
-  }
-
-  /** Keeps who the person says they are. Says nothing about whether there is such a person. */
-  function submitIdentifier(uid: string, identifier: string | undefined): void {
-    artifacts.saveAttempt(uid, identifier === undefined ? {} : { identifier }, null)
-  }
-
-  /** What is known of the person in an interaction that is under way in this browser. */
-  async function runningAttempt(uid: string): Promise<Attempt | undefined> {
-    return (await artifacts.find('Interaction', uid)) && attemptOf(uid)
-  }
-
-  /** Keeps which mail the person was sent; without one they are back at the password. */
-  function keepMailed(uid: string, mailed: Mailed | undefined): void {
-    const identifier = mailed?.email ?? attemptOf(uid).identifier
-    artifacts.saveAttempt(uid, { ...(identifier && { identifier }), ...(mailed && { mailed }) }, null)
-  }
 
   /**
    * Adds the proof that somebody reads the mail of this account: the service that spent the code or the link says so.
    * It shows the owner too, so that a password that guessing has turned off is on again.
    */
-  function acceptMail(uid: string, accountId: string, origin: ProofOrigin): Proved {
+  function acceptMail(
+    uid: string,
+    { accountId, created = false }: { accountId: string; created?: boolean },
+    origin: ProofOrigin,
+  ): Proved {
     stage(currentUnit(), settleOwnerProof(accountId))
-    return accept(uid, { method: 'email', accountId, at: clock.seconds() }, origin)
+    const given: Proof = { method: 'email', accountId, at: clock.seconds() }
+    keepProof(uid, given, created)
+    return proved(given, origin)
   }
 
   function attemptBy(proof: PasswordProof): PasswordAttempt {
@@ -128,10 +109,12 @@ export function createAuthn(deps: AuthnDeps) {
     const running = await artifacts.find('Interaction', uid)
     if (!running) return { outcome: 'expired' }
 
-    artifacts.saveAttempt(uid, { identifier: proof.identifier }, null)
+    steps.submitIdentifier(uid, proof.identifier)
     const compared = await compare(begun, proof)
     if ('outcome' in compared) return compared
-    return accept(uid, { method: 'pwd', accountId: compared.accountId, at: clock.seconds() }, proof)
+    const given: Proof = { method: 'pwd', accountId: compared.accountId, at: clock.seconds() }
+    keepProof(uid, given)
+    return proved(given, proof)
   }
 
   /** The same without an interaction: whoever asks for it issues the session. */
@@ -172,12 +155,11 @@ export function createAuthn(deps: AuthnDeps) {
     return { accountId: account.id }
   }
 
-  function accept(uid: string, given: Proof, origin: ProofOrigin): Proved {
-    const { accountId } = given
-    const { identifier } = attemptOf(uid)
-    artifacts.saveAttempt(uid, { ...(identifier && { identifier }), proofs: [given] }, accountId)
-    return { outcome: 'proved', accountId, deviceCookie: welcome(given, origin) }
-  }
+  const proved = (given: Proof, origin: ProofOrigin): Proved => ({
+    outcome: 'proved',
+    accountId: given.accountId,
+    deviceCookie: welcome(given, origin),
+  })
 
   /** Notes that somebody is in, and gives the cookie by which this device is known from now on. */
   function welcome(given: Proof, { requestId, address, deviceCookie }: ProofOrigin): string {
@@ -217,11 +199,8 @@ export function createAuthn(deps: AuthnDeps) {
   }
 
   return {
-    stepOf,
-    submitIdentifier,
+    ...steps,
     submitPassword,
-    runningAttempt,
-    keepMailed,
     acceptMail,
     provePassword,
     signIn,
