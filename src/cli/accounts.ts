@@ -25,7 +25,7 @@ export async function createUser(
   const roles = role ?? []
   const account = await services.accounts.create(
     operator,
-    parse(CreateAccount, { email, name, roles, password }),
+    parse(CreateAccount, { email, name, roles, password, vouched: password !== undefined }),
   )
   if (password !== undefined) {
     output.data(present(account), account.id)

@@ -1,6 +1,7 @@
 // Owns the rows of recovery links, and the one statement that gives an account its new password by them.
 // The codes of the same mails are features/challenges.
 import type { Db, Tx } from '../../platform/postgres.ts'
+import { withoutStrangersWords } from './registration-store.ts'
 
 /** Whom an address belongs to, as far as recovery needs to know. */
 export type Recoverable = {
@@ -106,7 +107,8 @@ export function createRecoveryStore(db: Pick<Db, 'query'>) {
     { passwordHash, now }: { passwordHash: string; now: Date },
   ): Promise<boolean> {
     const changed = await tx.$executeRawUnsafe(
-      `UPDATE accounts SET password_hash = $3, security_epoch = security_epoch + 1,
+      `UPDATE accounts SET password_hash = $3, ${withoutStrangersWords},
+          security_epoch = security_epoch + 1,
           email_verified_at = coalesce(email_verified_at, $4::timestamptz), updated_at = $4::timestamptz
         WHERE id = $1::uuid AND security_epoch = $2::int AND status = 'active' AND NOT system`,
       id,

@@ -21,12 +21,13 @@ import {
 } from './registration-schema.ts'
 import type { Holder, RegistrationStore } from './registration-store.ts'
 import type { Accounts } from './service.ts'
-import type { NewAccount } from './store.ts'
+import type { AccountStore, NewAccount } from './store.ts'
 
 export type RegistrationDeps = {
   db: Pick<Db, 'inTransaction'>
   store: RegistrationStore
   accounts: Pick<Accounts, 'prepare' | 'insertIn' | 'findByIdentifier' | 'get'>
+  accountStore: Pick<AccountStore, 'voidTickets'>
   challenges: Pick<Challenges, 'start' | 'resend' | 'tryCode' | 'spend' | 'mayMail'>
   handOver: HandOver
   limiter: Pick<Limiter, 'take'>
@@ -228,14 +229,22 @@ export function createRegistration(deps: RegistrationDeps) {
     }
     const holder = await store.findHolder(proved.emailCanonical, tx)
     if (holder?.status !== 'active' || holder.system) return null
-    if (!holder.isVerified) await takeOver(tx, holder.id, proved.origin)
+    if (!holder.isVerified) await takeOver(tx, holder.id, proved)
     return { accountId: holder.id, created: false }
   }
 
-  async function takeOver(tx: Tx, accountId: string, origin: Origin): Promise<void> {
-    if (!(await store.verifyFirst(tx, accountId, clock.now()))) return
-    await deps.endAll(tx, accountId)
-    await audit.record(tx, { type: 'account.email_verified', ...by(accountId, origin) })
+  /** What a stranger left in the account to get in later is gone: with it every session, token, link and code. */
+  async function takeOver(tx: Tx, accountId: string, { language, origin }: ProvedAddress): Promise<void> {
+    const now = clock.now()
+    const first = await store.verifyFirst(tx, { id: accountId, language, now })
+    if (!first) return
+    const { purged } = first
+    if (purged) {
+      await deps.endAll(tx, accountId)
+      await deps.accountStore.voidTickets(tx, { purpose: 'set_password', accountId, now })
+    }
+    const details = { purged }
+    await audit.record(tx, { type: 'account.email_verified', ...by(accountId, origin), details })
   }
 
   async function recordMade(tx: Tx, accountId: string, origin: Origin): Promise<void> {

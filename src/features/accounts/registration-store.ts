@@ -1,4 +1,4 @@
-// Owns the statements by which a proof of an address makes an account or takes one over. Any number of proofs of one
+// Owns the statements by which a proof of an address makes an account or takes one over (docs/adr/0023). Any number of proofs of one
 // address at once meet one row.
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { AccountStatus } from './schema.ts'
@@ -14,6 +14,14 @@ export type Holder = {
   locale: string | null
   securityEpoch: number
 }
+
+/**
+ * Where nobody has proved the address and no operator vouches for the account, whatever it says of its person may be
+ * a stranger's word. The role and the teams it has were given by others and stay.
+ */
+export const withoutStrangersWords = `
+  username = CASE WHEN vouched OR email_verified_at IS NOT NULL THEN username END,
+  profile = CASE WHEN vouched OR email_verified_at IS NOT NULL THEN profile ELSE '{}' END`
 
 export type RegistrationStore = ReturnType<typeof createRegistrationStore>
 
@@ -44,21 +52,25 @@ export function createRegistrationStore(db: Pick<Db, 'prisma'>) {
     return count === 1
   }
 
-  /**
-   * The first proof of an address takes from its account what somebody else may have put there to get in later.
-   * Tells whether it was the first.
-   */
-  async function verifyFirst(tx: Tx, id: string, now: Date): Promise<boolean> {
-    const { count } = await tx.account.updateMany({
-      where: { id, emailVerifiedAt: null },
-      data: {
-        emailVerifiedAt: now,
-        passwordHash: null,
-        securityEpoch: { increment: 1 },
-        updatedAt: now,
-      },
-    })
-    return count === 1
+  /** Tells whether this was the first proof of the address; of many at once one is. */
+  async function verifyFirst(
+    tx: Tx,
+    { id, language, now }: { id: string; language: string; now: Date },
+  ): Promise<{ purged: boolean } | null> {
+    const [row] = await tx.$queryRawUnsafe<{ vouched: boolean }[]>(
+      `UPDATE accounts SET email_verified_at = $2::timestamptz, updated_at = $2::timestamptz,
+          password_hash = CASE WHEN vouched THEN password_hash END,
+          ${withoutStrangersWords},
+          locale = CASE WHEN vouched THEN locale ELSE $3 END,
+          last_seen_at = CASE WHEN vouched THEN last_seen_at END,
+          security_epoch = CASE WHEN vouched THEN security_epoch ELSE security_epoch + 1 END
+        WHERE id = $1::uuid AND email_verified_at IS NULL
+        RETURNING vouched`,
+      id,
+      now,
+      language,
+    )
+    return row ? { purged: !row.vouched } : null
   }
 
   return { findHolder, insertUnlessTaken, verifyFirst }

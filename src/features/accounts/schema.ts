@@ -109,6 +109,8 @@ export const CreateAccount = z.strictObject({
   profile: Profile.optional(),
   roles: z.array(z.string().max(40)).max(20).optional(),
   emailVerified: z.boolean().optional(),
+  /** Its password comes by the operator's hand: see docs/adr/0023. */
+  vouched: z.boolean().optional(),
   /** Made for a program: it has no password, and nobody signs in to it. */
   system: z.boolean().optional(),
   locale: Locale.optional(),

@@ -89,6 +89,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
       profile: { ...input.profile, ...(input.name === undefined ? {} : { name: input.name }) },
       roles: input.roles ?? [],
       ...(input.system && { system: true }),
+      ...(input.vouched && { vouched: true }),
       ...(input.locale !== undefined && { locale: input.locale }),
       now,
     }

@@ -15,6 +15,8 @@ export type NewAccount = {
   profile: Profile
   roles: string[]
   system?: boolean
+  /** See the schema. */
+  vouched?: boolean
   locale?: string
   now: Date
 }
@@ -72,7 +74,7 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
     return present(row)
   }
 
-  /** Gives the account as it is now, or null when there is none. */
+  /** By the operator's hand. Gives the account as it is now, or null when there is none. */
   async function setPassword(
     tx: Tx,
     id: string,
@@ -80,7 +82,7 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
   ): Promise<Account | null> {
     const [row] = await tx.account.updateManyAndReturn({
       where: { id },
-      data: { passwordHash, securityEpoch: { increment: 1 }, updatedAt: now },
+      data: { passwordHash, vouched: true, securityEpoch: { increment: 1 }, updatedAt: now },
     })
     return row ? present(row) : null
   }
@@ -203,7 +205,14 @@ const presented = async (row: Promise<AccountModel | null>): Promise<Account | n
 }
 
 /** Without the hash: what is handed around cannot leak it. */
-function present({ passwordHash, profile, status, deviceNoticeAt: _, ...row }: AccountModel): Account {
+function present({
+  passwordHash,
+  profile,
+  status,
+  deviceNoticeAt: _,
+  vouched: __,
+  ...row
+}: AccountModel): Account {
   return {
     ...row,
     hasPassword: passwordHash !== null,

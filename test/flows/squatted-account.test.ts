@@ -1,0 +1,175 @@
+// Whoever proves an address first gets its account without anything that a stranger may have left in it; what an
+// operator vouches for stays (docs/adr/0023).
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type TestApp, testHooks } from '../support/app.ts'
+import { createPerson } from '../support/browser-less.ts'
+import { newOrigin } from '../support/challenges.ts'
+import { createDoor } from '../support/door.ts'
+import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
+import { createRp, type Rp } from '../support/rp.ts'
+
+let app: TestApp & { mails: Mailbox }
+let door: ReturnType<typeof createDoor>
+let rp: Rp
+beforeAll(async () => {
+  app = await startMailingApp({ env: { ...testHooks, FOYER_REGISTRATION: 'open' } })
+  door = createDoor(app.issuer)
+  rp = createRp(app.issuer)
+})
+afterAll(() => app.close())
+
+const operator = { kind: 'operator' } as const
+const password = 'known-to-the-stranger-only'
+const fresh = 'a-brand-new-password-41'
+const tokenIn = (link: string) => new URL(link).searchParams.get('token') ?? ''
+let count = 0
+
+/** Everything that somebody can put into an account in order to get in later. */
+async function squatted() {
+  count += 1
+  const email = `owner-${count}@example.test`
+  const username = `squatter-${count}`
+  const { body } = await door.post('/auth/register', { email, password, username, name: 'Squatter' })
+  const { access_token, refresh_token } = body
+  const words = { nickname: 'Mine', website: 'https://squatter.example/', phone_number: '+44 20 7946 0958' }
+  expect((await door.ask('PATCH', '/auth/me', { as: access_token, json: words })).status).toBe(200)
+  const browser = await rp.tokens({ who: { email, password } })
+
+  const { accounts, emailChange, tickets, teams } = app.services
+  const id = (await accounts.findByIdentifier(email))?.id ?? ''
+  await accounts.update(operator, id, { locale: 'fr' })
+  const team = await teams.create(operator, { slug: `team-${count}`, name: 'Team' })
+  await teams.addMember(operator, { teamId: team.id, accountId: id, role: 'member' })
+  const { token: ticket } = await tickets.issueTicket({ purpose: 'set_password', accountId: id })
+  const elsewhere = `squatter-${count}@elsewhere.example`
+  const origin = newOrigin()
+  const move = await emailChange.start({ accountId: id, email: elsewhere, origin, language: 'en' })
+  const moveCode = codeIn(await app.mails.next(elsewhere))
+  // A notice of the sign-in above
+  await app.mails.rest(email)
+  return { id, email, username, access_token, refresh_token, browser, ticket, move, moveCode, team }
+}
+
+const proofs: Record<string, (email: string) => Promise<unknown>> = {
+  'a code': async (email) => {
+    const { body } = await door.post('/auth/passwordless/start', { email, method: 'code' })
+    const code = codeIn(await app.mails.next(email))
+    expect((await door.post('/auth/passwordless/verify', { flow: body.flow, code })).status).toBe(200)
+  },
+  'a link': async (email) => {
+    await door.post('/auth/passwordless/start', { email, method: 'link' })
+    const token = tokenIn(linkIn(await app.mails.next(email)))
+    expect((await door.post('/auth/passwordless/verify', { token, email })).status).toBe(200)
+  },
+  'a code on the pages': async (email) => {
+    const person = createPerson()
+    const first = await person.open(rp.authorizeUrl({ scope: 'openid profile' }).url)
+    const waiting = await person.submit(first, { email }, { button: { name: 'method', value: 'code' } })
+    if ('left' in waiting) throw new Error('left')
+    const went = await person.submit(waiting, { code: codeIn(await app.mails.next(email)) })
+    expect(went).toHaveProperty('left')
+  },
+  'a recovery by code': async (email) => {
+    const { body } = await door.post('/auth/password/forgot', { email })
+    const code = codeIn(await app.mails.next(email, /\d{6}/))
+    const reset = { flow: body.flow, code, new_password: fresh }
+    expect((await door.post('/auth/password/reset', reset)).status).toBe(200)
+  },
+  'a recovery by link': async (email) => {
+    await door.post('/auth/password/forgot', { email })
+    const token = tokenIn(linkIn(await app.mails.next(email, /\d{6}/)))
+    expect((await door.post('/auth/password/reset', { token, new_password: fresh })).status).toBe(200)
+  },
+}
+
+describe.each(Object.entries(proofs))('after %s', (_, prove) => {
+  it('nothing of the stranger is left, and what others gave is there', async () => {
+    const { id, email, username, ticket, move, moveCode, team, browser, ...tokens } = await squatted()
+    await prove(email)
+
+    expect((await door.login({ email, password })).status).toBe(401)
+    expect((await door.login({ username, password })).status).toBe(401)
+    expect((await door.me(tokens.access_token)).status).toBe(401)
+    expect((await door.refresh(tokens.refresh_token)).status).toBe(401)
+    expect((await rp.refresh(browser.refresh_token ?? '')).status).toBe(400)
+    expect((await browser.person.go(rp.authorizeUrl({ prompt: 'none' }).url)) as object).toMatchObject({
+      left: expect.objectContaining({ search: expect.stringContaining('login_required') }),
+    })
+
+    const { accounts, emailChange, tickets, teams } = app.services
+    const account = await accounts.get(id)
+    expect(account).toMatchObject({ email, username: null, profile: {}, status: 'active' })
+    expect(account.emailVerifiedAt).not.toBeNull()
+    await expect(tickets.setPasswordByTicket(ticket, fresh)).rejects.toMatchObject({ code: 'link_spent' })
+    const moved = await emailChange.confirm({ flow: move.flow }, moveCode, {
+      accountId: id,
+      origin: newOrigin(),
+    })
+    expect(moved).toEqual({ outcome: 'gone' })
+    expect(await teams.membershipsOf(id)).toMatchObject([{ id: team.id }])
+    const renamed = await accounts.create(operator, { email: `again-${count}@example.test`, username })
+    expect(renamed.username).toBe(username)
+  })
+})
+
+it('a second proof takes nothing from what the owner has put there since', async () => {
+  const { id, email } = await squatted()
+  await proofs['a code']?.(email)
+  await app.services.accounts.update(operator, id, { username: `owner-${count}`, profile: { name: 'Owner' } })
+  await proofs['a code']?.(email)
+  expect(await app.services.accounts.get(id)).toMatchObject({
+    username: `owner-${count}`,
+    profile: { name: 'Owner' },
+  })
+})
+
+describe('an account that the operator vouches for', () => {
+  const who = () => ({ email: `vouched-${++count}@example.test`, password: 'the-password-of-the-owner' })
+
+  async function claimed() {
+    const { db, tickets } = app.services
+    await db.prisma.account.deleteMany({ where: { roles: { has: 'admin' } } })
+    const [person, administrator] = [createPerson(), who()]
+    const { token } = await tickets.issueTicket({ purpose: 'claim' })
+    const form = await person.open(`${app.issuer}/setup?token=${token}`)
+    await person.submit(form, { ...administrator, name: 'Founder' })
+    return administrator
+  }
+  async function invited() {
+    const { email, password } = who()
+    const { accounts, tickets } = app.services
+    const { id } = await accounts.create(operator, { email, name: 'Invited' })
+    const { token } = await tickets.issueTicket({ purpose: 'set_password', accountId: id })
+    await tickets.setPasswordByTicket(token, password)
+    return { email, password }
+  }
+  async function setByOperator() {
+    const { email, password } = who()
+    const { id } = await app.services.accounts.create(operator, { email, name: 'Set' })
+    await app.services.accounts.setPassword(operator, id, password)
+    return { email, password }
+  }
+
+  it.each([
+    ['the first administrator', claimed],
+    ['somebody with a link', invited],
+    ['somebody whose password was set', setByOperator],
+  ])('keeps its password, its sessions and its name: %s', async (_, make) => {
+    const owner = await make()
+    const { access_token } = await door.signIn(owner)
+    await proofs['a code']?.(owner.email)
+    const account = await app.services.accounts.findByIdentifier(owner.email)
+    expect(account?.emailVerifiedAt).not.toBeNull()
+    expect(account?.profile.name).toBeTruthy()
+    expect((await door.me(access_token)).status).toBe(200)
+    expect((await door.login(owner)).status).toBe(200)
+  })
+
+  it('keeps its name through a recovery too, and administers on', async () => {
+    const owner = await claimed()
+    await proofs['a recovery by code']?.(owner.email)
+    const account = await app.services.accounts.findByIdentifier(owner.email)
+    expect(account).toMatchObject({ roles: ['admin'], profile: { name: 'Founder' } })
+    expect((await door.login({ ...owner, password: fresh })).status).toBe(200)
+  })
+})
