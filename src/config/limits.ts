@@ -23,6 +23,8 @@ export const rates = {
   'code.email': { burst: 15, periodMs: hours(24) },
   /** Codes compared for one /32 or /64. */
   'code.address': { burst: 30, periodMs: minutes(15) },
+  /** Codes of confirmations compared for one /32 or /64: each leaves a row for a day, also for a flow nobody has. */
+  'confirm.address': { burst: 100, periodMs: minutes(15) },
   /** Sign-ups from one /32 or /64; each costs a password hash, whose queue is bounded besides. */
   'register.address': { burst: 200, periodMs: minutes(15) },
 } as const satisfies Record<string, Rate>

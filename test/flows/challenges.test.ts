@@ -1,5 +1,7 @@
 // Proofs of an address, under a clock that the test holds: what is counted, what blocks, and what nobody can spend twice.
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rates } from '../../src/config/limits.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { challengesOf, createHeldClock, newOrigin, otherThan } from '../support/challenges.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -97,6 +99,50 @@ describe('confirming an address', () => {
       const known = await guess('register', flow, otherThan(code))
       expect(await guess('register', 'a-flow-that-nobody-has', otherThan(code))).toEqual(known)
     }
+  })
+
+  it('leaves no more rows than the limit of a network address allows, whatever flows are made up', async () => {
+    const { start, guess, clock } = challengesOf(app)
+    const { burst } = rates['confirm.address']
+    const origin = newOrigin()
+    const rows = () => app.services.db.prisma.emailConfirmation.count()
+    const before = await rows()
+    const answers = await times(burst + 20, () => guess('register', randomUUID(), '123456', origin))
+    expect(tally(answers)).toEqual({ wrong: burst, blocked: 20 })
+    expect((await rows()) - before).toBe(burst)
+
+    // A flow that somebody has answers the same there, and elsewhere as ever
+    const { flow, code } = await start('register', newAddress())
+    const unknown = await guess('register', randomUUID(), '123456', origin)
+    expect(unknown).toMatchObject({ outcome: 'blocked', retryAfterSeconds: 9 })
+    expect(await guess('register', flow, code ?? '', origin)).toEqual(unknown)
+    clock.pass(9)
+    expect(await guess('register', randomUUID(), '123456', origin)).toEqual({ outcome: 'wrong' })
+    expect(await guess('register', flow, code ?? '')).toMatchObject({ outcome: 'right' })
+    expect((await rows()) - before).toBe(burst + 2)
+  })
+
+  it('costs a network address nothing when the code was right, or while the cool-down runs', async () => {
+    const { start, guess } = challengesOf(app)
+    const origin = newOrigin()
+    const spentBy = async () =>
+      (
+        await app.services.db.prisma.rateLimit.findUnique({
+          where: { key: `confirm.address:${origin.addressPrefix}` },
+        })
+      )?.failures ?? 0
+    const right = await start('register', newAddress())
+    expect(await guess('register', right.flow, right.code ?? '', origin)).toMatchObject({ outcome: 'right' })
+    expect(await spentBy()).toBe(0)
+    const { flow, code } = await start('register', newAddress())
+    for (let turn = 0; turn < 2; turn += 1) await guess('register', flow, otherThan(code), origin)
+    const answers = await times(50, () => guess('register', flow, otherThan(code), origin))
+    expect(tally(answers)).toEqual({ blocked: 50 })
+    expect(await spentBy()).toBe(2)
+    const email = newAddress()
+    const raced = await start('register', email)
+    await times(50, () => guess('register', raced.flow, otherThan(raced.code), origin))
+    expect(await spentBy()).toBe(2 + ((await failuresOf(email)) ?? 0))
   })
 
   it('keeps its blocks over a restart, and when the clock goes back', async () => {

@@ -131,7 +131,7 @@ export function createChallenges(deps: ChallengesDeps) {
     const { purpose, origin } = attempt
     const found = { ...stored(handle), purpose, now }
     const { challenge, may, refundable } = confirmations.includes(purpose)
-      ? await countConfirmation(found)
+      ? await countConfirmation(found, origin)
       : await countGuess(found, origin)
     if (may !== 'compare' && may !== 'gone') return may
     // A page's id is one of ours: what is not there any more has been swept.
@@ -166,9 +166,12 @@ export function createChallenges(deps: ChallengesDeps) {
     return { challenge, may: 'compare', refundable: unlimited.includes(emailCanonical) ? [] : keys }
   }
 
-  async function countConfirmation(found: Found): Promise<Counted> {
-    const { challenge, counted, blockedUntil: until } = await counts.countConfirmation(found)
-    if (counted) return { challenge, may: 'compare', refundable: [] }
+  async function countConfirmation(found: Found, { addressPrefix }: Origin): Promise<Counted> {
+    const asked = { ...found, addressPrefix }
+    const { challenge, counted, blockedUntil: until, spent } = await counts.countConfirmation(asked)
+    if (counted) return { challenge, may: 'compare', refundable: spent }
+    // A rival was counted in its place
+    if (spent.length > 0) await limiter.refund(spent)
     const isGone = challenge !== null && !isOpen(challenge, found.now)
     return { challenge, may: isGone ? 'gone' : blockedUntil(until, found.now), refundable: [] }
   }
