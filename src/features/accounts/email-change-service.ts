@@ -14,6 +14,7 @@ import type { EmailChangeStore } from './email-change-store.ts'
 import type { SendMail } from './password-mail.ts'
 import type { Account } from './schema.ts'
 import type { Accounts } from './service.ts'
+import type { AccountStore } from './store.ts'
 
 export type EmailChangeDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -21,6 +22,7 @@ export type EmailChangeDeps = {
   accounts: Pick<Accounts, 'get' | 'getActive' | 'findByIdentifier'>
   /** Its codes of this purpose have the cool-down of confirmations, counted for this account and this address. */
   challenges: Pick<Challenges, 'start' | 'tryCode' | 'spend' | 'mayMail'>
+  accountStore: Pick<AccountStore, 'voidTickets'>
   limiter: Pick<Limiter, 'take'>
   sendMail: SendMail
   clock: Clock
@@ -130,6 +132,9 @@ export function createEmailChange(deps: EmailChangeDeps) {
         const now = clock.now()
         if (!(await challenges.spend(tx, challengeId))) return false
         if (!(await store.move(tx, { id: before.id, securityEpoch, email, now }))) return false
+        // What was mailed or handed to the address before, or proved by it, is void with it
+        await store.endHalfDone(tx, before.id)
+        await deps.accountStore.voidTickets(tx, { purpose: 'set_password', accountId: before.id, now })
         const about = { from: before.email, to: email.address }
         await audit.record(tx, { type: 'account.email_changed', ...actedBy(before.id, origin) })
         for (const to of [before.email, email.address]) {

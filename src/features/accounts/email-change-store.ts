@@ -1,4 +1,4 @@
-// Owns the statement that moves an account to another address.
+// Owns the statements that move an account to another address.
 import type { Tx } from '../../platform/postgres.ts'
 import type { Email } from './email.ts'
 
@@ -18,5 +18,10 @@ export function createEmailChangeStore() {
     return changed === 1
   }
 
-  return { move }
+  /** Sign-ins that hold a proof which nobody has redeemed yet: it may be of the mailbox before. */
+  async function endHalfDone(tx: Tx, accountId: string): Promise<void> {
+    await tx.interaction.deleteMany({ where: { accountId } })
+  }
+
+  return { move, endHalfDone }
 }

@@ -186,9 +186,11 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     const before = await get(id)
     const from: AccountStatus = status === 'active' ? 'disabled' : 'active'
     return db.inTransaction(async (tx) => {
-      const changed = await store.changeStatus(tx, id, { status, from: [from], now: clock.now() })
+      const now = clock.now()
+      const changed = await store.changeStatus(tx, id, { status, from: [from], now })
       if (!changed) return before
       await endAll(tx, id)
+      await store.voidTickets(tx, { purpose: 'set_password', accountId: id, now })
       await audit.record(tx, { type: statusEvents[status], actor, accountId: id })
       return changed
     })
