@@ -44,6 +44,8 @@ export const limits = {
   interactionRestartMs: hours(24),
   idTokenTtlSeconds: 3_600,
   sessionTtlSeconds: days(30) / 1000,
+  /** ASVS 7.1.2: with one more the oldest ends. */
+  sessionsPerAccount: 50,
   grantTtlSeconds: days(90) / 1000,
   /** The library's own tolerance is 15 s. */
   clockToleranceSeconds: 5,

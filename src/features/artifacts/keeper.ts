@@ -7,7 +7,7 @@ import { linksOf, sealInteraction } from './interaction.ts'
 import type { Kind, Payload } from './kinds.ts'
 import { isShortLived } from './kinds.ts'
 import { insertArtifact } from './new-artifacts.ts'
-import { deleteSession, insertSession, updateSession } from './session-writes.ts'
+import { deleteSession, endOldestSessions, insertSession, updateSession } from './session-writes.ts'
 import type { Unit } from './unit-of-work.ts'
 import { currentUnit, keyOf, stage } from './unit-of-work.ts'
 import * as write from './writes.ts'
@@ -23,6 +23,9 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
     const change = { hash: hashSecret(id), payload, now: clock.now() }
     const loaded = unit.sessions.get(String(payload.uid))
     stage(unit, loaded ? updateSession(change, loaded) : insertSession(change, unit.origin))
+    const { accountId, uid } = payload
+    const isSignIn = accountId !== undefined && loaded?.account_id !== accountId
+    if (isSignIn) stage(unit, endOldestSessions(accountId, { keep: String(uid), now: change.now }))
   }
 
   function saveGrant(unit: Unit, id: string, payload: Payload): void {

@@ -1,5 +1,6 @@
 // Owns how sessions are written: merged, never overwritten, so that parallel requests keep each other's grants
 // and a session that ended or was renewed meanwhile does not come back as it was.
+import { limits } from '../../config/limits.ts'
 import { fromSeconds } from '../../kernel/time.ts'
 import type { Write } from '../../platform/compose.ts'
 import type { Payload } from './kinds.ts'
@@ -79,6 +80,27 @@ export function updateSession({ hash, payload, now }: SessionChange, loaded: Ses
         AND account_id IS NOT DISTINCT FROM ${bind(loaded.account_id, 'uuid')}
         AND ${bind(before, 'jsonb')} = (SELECT coalesce(jsonb_object_agg(key, value), '{}')
           FROM jsonb_each(authorizations) WHERE key = ANY (${bind(touched, 'text[]')}))`,
+  }
+}
+
+/**
+ * Ends the oldest sessions of somebody who has just got one more than they may have. Of sign-ins at the same moment
+ * none sees the others; what that leaves too many, the next one ends.
+ */
+export function endOldestSessions(accountId: string, { keep, now }: { keep: string; now: Date }): Write {
+  return {
+    guard: false,
+    survivesRefusal: true,
+    row: `sessions of ${accountId}`,
+    shape: 'sessions<',
+    // Whoever is at one of them already need not be waited for
+    sql: (bind) => `DELETE FROM sessions WHERE uid IN (
+        SELECT uid FROM sessions WHERE uid IN (
+          SELECT uid FROM sessions
+          WHERE account_id = ${bind(accountId, 'uuid')} AND uid <> ${bind(keep, 'text')}
+            AND expires_at > ${bind(now, 'timestamptz')}
+          ORDER BY created_at DESC, uid DESC OFFSET ${limits.sessionsPerAccount - 1})
+        FOR UPDATE SKIP LOCKED)`,
   }
 }
 
