@@ -11,6 +11,7 @@ import { otherMethods } from '../web/methods.ts'
 import type { PageError } from '../web/views.ts'
 import { type AccountRoutes, backTo, ownOf } from './account-routes.ts'
 import { originOf, type Visitor } from './account-session.ts'
+import { inPlainWords } from './app-scopes.ts'
 
 export type DataPagesDeps = AccountRoutes & {
   sessions: Pick<Sessions, 'listFor' | 'end' | 'endOthers' | 'listApps' | 'revokeApp'>
@@ -81,11 +82,12 @@ function mountApps({ router, renderer, session, sameOrigin, sessions, nameOf }: 
     // These pages are no app: what they were given ends with the session.
     const others = known.filter(({ client_id }) => client_id !== accountClient)
     const apps = await Promise.all(
-      others.map(async ({ client_id: id, scopes, since }) => ({
+      others.map(async ({ client_id: id, scopes, since, last_seen_at: seen }) => ({
         id,
         name: (await nameOf(id)) ?? id,
-        scopes,
+        ...inPlainWords(scopes),
         since,
+        seen,
       })),
     )
     renderer.page(ctx, 'account/apps', { ...ownOf(ctx, visitor), apps })

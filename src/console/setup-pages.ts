@@ -10,7 +10,13 @@ import { pageErrorsOf } from '../web/field-errors.ts'
 import { type Form, readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
 import type { Renderer } from '../web/render.ts'
-import type { PasswordStrength, SetupDonePage, SetupPage } from '../web/views.ts'
+import {
+  type PageError,
+  type PasswordStrength,
+  type SetupDonePage,
+  type SetupPage,
+  say,
+} from '../web/views.ts'
 
 export type SetupPagesDeps = {
   router: Router
@@ -47,11 +53,21 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
     return purpose
   }
 
+  /** A token that is wrong, used or too old: says what to do, whichever kind it was. */
+  function showOver(ctx: Koa.Context, { errors }: Pick<SetupPage, 'errors'>): void {
+    show(ctx, { over: true, errors }, 410)
+  }
+
   router.get(path, async (ctx) => {
     ctx.state.wants = 'page'
     const token = typeof ctx.query.token === 'string' ? ctx.query.token : undefined
     if (token === undefined) return show(ctx, {})
-    show(ctx, { token, purpose: await readCounted(ctx, token) })
+    try {
+      show(ctx, { token, purpose: await readCounted(ctx, token) })
+    } catch (error) {
+      if (!isOver(error)) throw error
+      showOver(ctx, {})
+    }
   })
 
   async function finish(form: Form, token: string, purpose: Purpose): Promise<string> {
@@ -62,22 +78,39 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
     return (await tickets.claimInstance(token, person)).email
   }
 
-  router.post(path, deps.sameOrigin, async (ctx) => {
-    ctx.state.wants = 'page'
-    const form = await readForm(ctx)
-    const token = form.token?.trim() ?? ''
+  async function submit(ctx: Koa.Context, form: Form, token: string): Promise<void> {
     const purpose = await readCounted(ctx, token)
     if (form.password === undefined) return show(ctx, { token, purpose })
     try {
       renderer.page(ctx, 'setup/done', { email: await finish(form, token, purpose), purpose })
     } catch (error) {
-      if (!(error instanceof AppError) || error.kind !== 'invalid') throw error
-      const errors = pageErrorsOf(error, { minLength })
+      const errors = mendable(error)
       // An address that is wrong says nothing about the password beside it
       const isAboutPassword = errors.some(({ field }) => field === 'password')
       const strength = isAboutPassword ? { strength: deps.strengthOf(form.password) } : {}
       show(ctx, { token, purpose, email: form.email, name: form.name, errors, ...strength }, 422)
     }
+  }
+
+  /** What the person can put right; anything else is thrown on. */
+  function mendable(error: unknown): PageError[] {
+    if (error instanceof AppError && error.code === 'email_taken') return [emailTaken]
+    if (error instanceof AppError && error.kind === 'invalid') return pageErrorsOf(error, { minLength })
+    throw error
+  }
+
+  router.post(path, deps.sameOrigin, async (ctx) => {
+    ctx.state.wants = 'page'
+    const form = await readForm(ctx)
+    try {
+      await submit(ctx, form, form.token?.trim() ?? '')
+    } catch (error) {
+      if (!isOver(error)) throw error
+      showOver(ctx, { errors: [say.setupTokenWrong()] })
+    }
   })
   router.all(path, otherMethods('GET', 'HEAD', 'POST'))
 }
+
+const isOver = (error: unknown): boolean => error instanceof AppError && error.kind === 'gone'
+const emailTaken: PageError = { field: 'email', text: { key: 'error.email_taken.detail' } }

@@ -49,7 +49,15 @@ export type SessionOnPage = {
 }
 export type SessionsPage = Own & { sessions: SessionOnPage[] }
 
-export type AppWithAccess = { id: string; name: string; scopes: string[]; since: Date }
+export type AppWithAccess = {
+  id: string
+  name: string
+  /** What it may see and do, in sentences; scopes of APIs by their names. */
+  words: Said[]
+  apiScopes: string[]
+  since: Date
+  seen: Date | null
+}
 export type AppsPage = Own & { apps: AppWithAccess[] }
 
 export type DeletePage = Own & { typed?: string }

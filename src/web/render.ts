@@ -71,8 +71,10 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'logout/question': (_, t) => ({ heading: t('logout.question_heading') }),
   'logout/done': (_, t) => ({ heading: t('logout.done_heading') }),
   error: ({ title }) => ({ heading: title }),
-  'setup/start': ({ purpose }, t) => ({
-    heading: t(purpose === 'set_password' ? 'setup.heading_password' : 'setup.heading'),
+  'setup/start': ({ purpose, over }, t) => ({
+    heading: t(
+      over ? 'setup.over_heading' : purpose === 'set_password' ? 'setup.heading_password' : 'setup.heading',
+    ),
   }),
   'setup/done': (_, t) => ({ heading: t('setup.done_heading') }),
   'dev/mail': () => ({ heading: 'Mails' }),

@@ -165,6 +165,8 @@ export type SetupPage = {
   action: string
   /** The one-time token once it was found to be right; else the page asks for it. */
   token?: string
+  /** The token there was is wrong, used or too old. */
+  over?: boolean
   /** What the token is for: the first administrator's account, or a password for an account that is there. */
   purpose?: 'claim' | 'set_password'
   email?: string

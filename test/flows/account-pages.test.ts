@@ -329,7 +329,15 @@ describe('apps', () => {
     const params = { scope: 'openid email offline_access', prompt: 'consent' }
     const tokens = await rp.tokens({ who, person, params })
     const page = await openAs(who, '/account/apps', person)
-    expect(page.html).toContain('openid email offline_access')
+    for (const sentence of [
+      'Know that it is you each time you sign in',
+      'Your email',
+      'Keep working when you are not signed in, until you remove it',
+    ]) {
+      expect(page.html).toContain(`<li>${sentence}</li>`)
+    }
+    expect(page.html).toMatch(/Since \w+ \d+, \d{4}<br>Last seen signed in to it \w+/)
+    expect(page.html).not.toContain('offline_access')
     const form = formIndex(page, '/account/apps', ['client_id', 'demo-third-party'])
     const done = pageOf(await person.submit(page, {}, { form }))
     expect(done.html).toContain('No app has access')

@@ -77,6 +77,43 @@ describe('claiming an installation', () => {
       }
     },
   )
+
+  it('says what to do when a token was mistyped, used or is too old, and takes the right one there', async () => {
+    const { tickets, db } = app.services
+    const { token } = await claim()
+    await db.prisma.account.deleteMany({ where: { roles: { has: 'admin' } } })
+    const person = createPerson({ headers: { 'x-forwarded-for': '203.0.113.6' } })
+    const mistyped = pageOf(
+      await person.submit(await person.open(`${app.issuer}/setup`), { token: token.slice(0, -1) }),
+    )
+    expect([mistyped.status, mistyped.html.match(/<h1>(.*)<\/h1>/)?.[1]]).toEqual([
+      410,
+      'This link is not good any more',
+    ])
+    expect(mistyped.html).toContain('Copy the newest set-up token from the log')
+    expect(mistyped.html).toContain('Ask whoever sent it for a new one')
+    expect(mistyped.html).toContain('href="/account"')
+    expect(mistyped.html).not.toContain(token.slice(0, -1))
+    expect(pageOf(await person.submit(mistyped, { token })).html).toContain('You are the first one in')
+
+    const late = await tickets.issueTicket({ purpose: 'claim', ttlMs: -1 })
+    const expired = await person.open(`${app.issuer}/setup?token=${late.token}`)
+    expect(expired.status).toBe(410)
+    expect(expired.html).toContain('Paste the newest token from its log')
+    expect(formsOf(expired)[0]?.fields).toEqual({ token: '' })
+  })
+
+  it('tells the founder whose address is taken, and keeps the token', async () => {
+    const { token } = await claim()
+    await app.services.accounts.create({ kind: 'operator' }, { email: 'taken@example.test' })
+    const person = createPerson({ headers: { 'x-forwarded-for': '203.0.113.7' } })
+    const form = await person.open(`${app.issuer}/setup?token=${token}`)
+    const refused = pageOf(await person.submit(form, { ...founder, email: 'taken@example.test' }))
+    expect(refused.status).toBe(422)
+    expect(refused.html).toMatch(/<a href="#email">An account with this email address exists/)
+    expect(await app.services.tickets.readTicket(token)).toMatchObject({ purpose: 'claim' })
+    expect(pageOf(await person.submit(refused, { ...founder, email: 'again@example.test' })).status).toBe(200)
+  })
 })
 
 describe('a browser that tells nothing of where it comes from', () => {

@@ -30,7 +30,14 @@ const here = {
 }
 const phone = { ...here, id: 'phone', browser: 'Safari', system: 'iOS', current: false }
 const program = { ...phone, id: 'program', browser: null, system: null, address: null }
-const quests = { id: 'quests', name: 'Acme Quests', scopes: ['openid', 'email', 'quests:read'], since }
+const quests = {
+  id: 'quests',
+  name: 'Acme Quests',
+  words: [{ key: 'consent.know_you' as const }, { key: 'consent.claim.email' as const }],
+  apiScopes: ['quests:read'],
+  since,
+  seen,
+}
 
 export const accountSamples = (sample: typeof of) => ({
   profile: sample('account/profile', { email, values, languages, done: { key: 'account.done_saved' } }),

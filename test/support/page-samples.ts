@@ -202,6 +202,13 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     strength: 'weak',
     errors: [{ field: 'password', text: { key: 'error.field.password_common' } }],
   }),
+  'set-up, over': of('setup/start', { action: '/setup', over: true, minLength: 15 }),
+  'set-up, over, typed': of('setup/start', {
+    action: '/setup',
+    over: true,
+    minLength: 15,
+    errors: [say.setupTokenWrong()],
+  }),
   'set-up done': of('setup/done', {
     purpose: 'claim',
     email: 'admin@example.test',

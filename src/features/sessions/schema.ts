@@ -22,6 +22,8 @@ export type AppAccess = {
   /** Scopes of OpenID Connect and of APIs alike. */
   scopes: string[]
   since: Date
+  /** When a session that is signed in to it was last seen; null when none is there any more. */
+  last_seen_at: Date | null
 }
 
 /** Who ends something, and from where, for the audit log. The person themselves when nobody else is named. */

@@ -87,9 +87,12 @@ export function createSessions({ db, store, clock, audit, endAllOf }: SessionsDe
   /** One entry for each app, however many grants it has. */
   async function listApps(accountId: string): Promise<AppAccess[]> {
     const apps = new Map<string, AppAccess>()
-    for (const { client_id, created_at, payload } of await store.listGrants(accountId, clock.now())) {
+    for (const { client_id, created_at, last_seen_at, payload } of await store.listGrants(
+      accountId,
+      clock.now(),
+    )) {
       const scopes = [payload.openid?.scope ?? '', ...Object.values(payload.resources ?? {})].join(' ')
-      const known = apps.get(client_id) ?? { client_id, scopes: [], since: created_at }
+      const known = apps.get(client_id) ?? { client_id, scopes: [], since: created_at, last_seen_at }
       const all = new Set([...known.scopes, ...scopes.split(' ').filter(Boolean)])
       apps.set(client_id, { ...known, scopes: [...all] })
     }

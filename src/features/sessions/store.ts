@@ -12,6 +12,8 @@ export type SessionRow = {
 export type GrantRow = {
   client_id: string
   created_at: Date
+  /** Of the session, seen last, in which the person is signed in to this client. */
+  last_seen_at: Date | null
   payload: { openid?: { scope?: string }; resources?: Record<string, string> }
 }
 
@@ -33,9 +35,11 @@ export function createSessionStore(db: Pick<Db, 'query'>) {
   const listGrants = (accountId: string, now: Date): Promise<GrantRow[]> =>
     db.query<GrantRow>({
       name: 'grants_of_account',
-      text: `SELECT client_id, created_at, payload FROM grants
-        WHERE account_id = $1::uuid AND expires_at > $2::timestamptz
-        ORDER BY created_at, id LIMIT ${mostRows}`,
+      text: `SELECT g.client_id, g.created_at, g.payload,
+          (SELECT max(s.last_seen_at) FROM sessions s
+            WHERE s.account_id = g.account_id AND s.authorizations ? g.client_id) AS last_seen_at
+        FROM grants g WHERE g.account_id = $1::uuid AND g.expires_at > $2::timestamptz
+        ORDER BY g.created_at, g.id LIMIT ${mostRows}`,
       values: [accountId, now],
     })
 
