@@ -24,6 +24,7 @@ export type DemoPerson = CreateAccount & { password: string }
 export const demoPeople: readonly DemoPerson[] = [
   {
     email: 'ada@example.test',
+    username: 'ada',
     password: 'analytical-engine-1843',
     emailVerified: true,
     profile: {
@@ -32,7 +33,6 @@ export const demoPeople: readonly DemoPerson[] = [
       family_name: 'Lovelace',
       middle_name: 'King',
       nickname: 'Ada',
-      preferred_username: 'ada',
       profile: 'https://example.test/people/ada',
       picture: 'https://example.test/people/ada.png',
       website: 'https://ada.example.test/',

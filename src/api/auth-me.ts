@@ -26,7 +26,12 @@ export function createMeRoutes({ door, sessions, passwordChange, accounts, artif
 
   async function update(ctx: Koa.Context): Promise<void> {
     const { accountId } = await door.person(ctx)
-    const { username, locale, ...claims } = parse(ChangeMe, await readJson(ctx))
+    const {
+      preferred_username,
+      username = preferred_username,
+      locale,
+      ...claims
+    } = parse(ChangeMe, await readJson(ctx))
     await accounts.update({ kind: 'account', id: accountId }, accountId, {
       // The language is a claim as well, and the one that mails and pages go by.
       profile: { ...claims, ...(locale !== undefined && { locale }) },

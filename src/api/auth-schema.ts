@@ -51,8 +51,13 @@ export const Logout = z.strictObject({ refresh_token: z.string().optional() })
 
 const { profile, username, locale } = ChangeAccount.shape
 
-/** Claims under their standard names, the user name and the language; null takes one off. */
-export const ChangeMe = z.strictObject({ ...profile.unwrap().shape, username, locale })
+/** Claims under their standard names, the user name (`preferred_username`) and the language; null takes one off. */
+export const ChangeMe = z
+  .strictObject({ ...profile.unwrap().shape, username, preferred_username: username, locale })
+  .refine((body) => body.username === undefined || body.preferred_username === undefined, {
+    path: ['preferred_username'],
+    message: 'is the user name: give it once',
+  })
 
 export const ChangePassword = z.strictObject({ current_password: password, new_password: password })
 

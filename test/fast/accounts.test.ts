@@ -109,6 +109,7 @@ describe('claims', () => {
       email_verified: true,
       roles: ['admin'],
       teams: [],
+      preferred_username: 'grace',
     }
     expect(claimsOf({ ...account, email_verified: false, roles: [], profile })).toMatchObject({
       sub: account.id,
@@ -116,13 +117,14 @@ describe('claims', () => {
       email_verified: false,
       roles: [],
       teams: account.teams,
+      preferred_username: 'ada',
     })
   })
 
   it('are all filled for the demo person ada', () => {
     const [ada] = demoPeople
     const profile = Profile.parse(ada?.profile)
-    const claims = Object.keys(claimsOf({ ...account, username: null, profile }))
+    const claims = Object.keys(claimsOf({ ...account, username: ada?.username ?? null, profile }))
     // OIDC Core §5.1, every row of its table, and §5.1.1
     const standard =
       'sub name given_name family_name middle_name nickname preferred_username profile picture website email email_verified gender birthdate zoneinfo locale phone_number phone_number_verified address updated_at'

@@ -38,6 +38,12 @@ describe('the demo', () => {
     ])
   })
 
+  it('calls ada by a user name, which is the claim as well', async () => {
+    const ada = await registry.accounts.findByIdentifier('ada')
+    expect(ada).toMatchObject({ email: 'ada@example.test', username: 'ada' })
+    expect(ada?.profile).not.toHaveProperty('preferred_username')
+  })
+
   it.each([
     ['demo-web', true, ['http://localhost:3001/callback'], 'client_secret_basic'],
     ['demo-spa', true, ['http://localhost:3001/spa/callback'], 'none'],

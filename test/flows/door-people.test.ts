@@ -300,6 +300,18 @@ describe('one’s own account at the JSON door', () => {
     expect((await door.me(access_token)).body).toEqual(taken.body)
   })
 
+  it('takes the user name under its standard name too: it is one, and signs in', async () => {
+    const { access_token } = await newcomer()
+    const change = (json: unknown) => door.ask('PATCH', '/auth/me', { as: access_token, json })
+    const named = await change({ preferred_username: 'One-And-The-Same' })
+    expect(named.body).toMatchObject({
+      username: 'one-and-the-same',
+      preferred_username: 'one-and-the-same',
+    })
+    expect((await door.login({ username: 'one-and-the-same', password })).status).toBe(200)
+    expect((await change({ preferred_username: 'a', username: 'b' })).status).toBe(400)
+  })
+
   it.each([
     [{ email: 'other@example.test' }],
     [{ email_verified: true }],

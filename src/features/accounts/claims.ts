@@ -20,10 +20,10 @@ export type Claims = { sub: string; [claim: string]: unknown }
 export function claimsOf(account: ClaimsSource): Claims {
   const { username, profile } = account
   return {
-    ...(username === null ? {} : { preferred_username: username }),
     // A phone number that nobody checked is not verified by being silent about it.
     ...('phone_number' in profile ? { phone_number_verified: false } : {}),
     ...profile,
+    ...(username === null ? {} : { preferred_username: username }),
     // After the profile, so that nothing in it takes the place of what Foyer vouches for (CVE-2024-29892).
     email: account.email,
     email_verified: account.email_verified,

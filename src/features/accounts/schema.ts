@@ -22,14 +22,13 @@ const Address = z.strictObject({
   country: text(100).optional(),
 })
 
-/** The standard claims of OIDC Core §5.1 that a person has besides the address of their mail. */
+/** The standard claims of OIDC Core §5.1 besides the address of the mail, and `preferred_username`: the user name is that. */
 export const Profile = z.strictObject({
   name: text(200).optional(),
   given_name: text(200).optional(),
   family_name: text(200).optional(),
   middle_name: text(200).optional(),
   nickname: text(200).optional(),
-  preferred_username: text(200).optional(),
   profile: webAddress.optional(),
   picture: webAddress.optional(),
   website: webAddress.optional(),
