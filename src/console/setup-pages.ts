@@ -32,6 +32,7 @@ export type SetupPagesDeps = {
 const path = '/setup'
 
 type Purpose = SetupDonePage['purpose']
+type Opened = { token: string; purpose: Purpose; email?: string }
 
 export function mountSetupPages(deps: SetupPagesDeps): void {
   const { router, tickets, limiter, renderer, minLength } = deps
@@ -44,13 +45,13 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
    * What the token is for. Guessing tokens is hopeless; counting wrong ones keeps it from being loud. A right one is
    * given back, so that a whole office can open its invitations behind one address.
    */
-  async function readCounted(ctx: Koa.Context, token: string): Promise<Purpose> {
+  async function readCounted(ctx: Koa.Context, token: string): Promise<Opened> {
     const key = { name: 'setup.address', key: addressPrefix(ctx.state.address) } as const
     const taken = await limiter.take([key], deps.now())
     if (!taken.allowed) throw rateLimited(taken.retryAfterSeconds)
-    const { purpose } = await tickets.readTicket(token)
+    const { purpose, email } = await tickets.readTicket(token)
     await limiter.refund([key])
-    return purpose
+    return { token, purpose, ...(email !== null && { email }) }
   }
 
   /** A token that is wrong, used or too old: says what to do, whichever kind it was. */
@@ -63,7 +64,7 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
     const token = typeof ctx.query.token === 'string' ? ctx.query.token : undefined
     if (token === undefined) return show(ctx, {})
     try {
-      show(ctx, { token, purpose: await readCounted(ctx, token) })
+      show(ctx, await readCounted(ctx, token))
     } catch (error) {
       if (!isOver(error)) throw error
       showOver(ctx, {})
@@ -79,8 +80,9 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
   }
 
   async function submit(ctx: Koa.Context, form: Form, token: string): Promise<void> {
-    const purpose = await readCounted(ctx, token)
-    if (form.password === undefined) return show(ctx, { token, purpose })
+    const opened = await readCounted(ctx, token)
+    const { purpose } = opened
+    if (form.password === undefined) return show(ctx, opened)
     try {
       renderer.page(ctx, 'setup/done', { email: await finish(form, token, purpose), purpose })
     } catch (error) {
@@ -88,7 +90,7 @@ export function mountSetupPages(deps: SetupPagesDeps): void {
       // An address that is wrong says nothing about the password beside it
       const isAboutPassword = errors.some(({ field }) => field === 'password')
       const strength = isAboutPassword ? { strength: deps.strengthOf(form.password) } : {}
-      show(ctx, { token, purpose, email: form.email, name: form.name, errors, ...strength }, 422)
+      show(ctx, { email: form.email, name: form.name, ...opened, errors, ...strength }, 422)
     }
   }
 

@@ -151,6 +151,7 @@ describe('a link for a password', () => {
 
     const form = await person.open(link)
     expect(form.html).toContain('Choose your password')
+    expect(form.html).toMatch(/value="invited@example.test" autocomplete="username"/)
     expect(form.headers.get('referrer-policy')).toBe('no-referrer')
     const done = pageOf(await person.submit(form, { password: 'correct-horse-battery-1' }))
     expect(done.status).toBe(200)

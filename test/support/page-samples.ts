@@ -198,6 +198,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     action: '/setup',
     token: 'foyer_setup_sample',
     purpose: 'set_password',
+    email,
     minLength: 15,
     strength: 'weak',
     errors: [{ field: 'password', text: { key: 'error.field.password_common' } }],

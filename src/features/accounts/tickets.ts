@@ -23,6 +23,8 @@ export type NewTicket =
   | { purpose: 'claim'; ttlMs?: number }
   | { purpose: 'set_password'; accountId: string; ttlMs?: number }
 export type IssuedTicket = { token: string; expiresAt: Date }
+/** `email`: whose password it is for, where that is known. */
+export type ReadTicket = { purpose: NewTicket['purpose']; accountId: string | null; email: string | null }
 export type Tickets = ReturnType<typeof createTickets>
 
 const lifetimeMs = hours(24)
@@ -45,11 +47,12 @@ export function createTickets({ db, store, accounts, clock, audit }: TicketsDeps
   }
 
   /** What a link is for, without spending it: previews of mail open links too. */
-  async function readTicket(token: string): Promise<Redeemed & { purpose: NewTicket['purpose'] }> {
+  async function readTicket(token: string): Promise<ReadTicket> {
     const found = await store.findTicket(hashSecret(token), clock.now())
     // The way back from a deletion is deletion-service.ts
     if (!found || found.purpose === 'restore') throw linkSpent()
-    return { ...found, purpose: found.purpose }
+    const { purpose, accountId } = found
+    return { purpose, accountId, email: accountId === null ? null : (await accounts.get(accountId)).email }
   }
 
   async function redeemTicket(tx: Tx, token: string, purpose: TicketPurpose): Promise<Redeemed> {
