@@ -158,6 +158,29 @@ describe('with proof of the address', () => {
   })
 })
 
+describe('a client that never got its tokens', () => {
+  it('is told to sign in when the account was there before a crash, and is written to once', async () => {
+    const { app, door } = await start('verified')
+    try {
+      const email = newAddress()
+      const { body } = await door.post('/auth/register', { email, password }, from())
+      const code = codeIn(await app.mails.next(email))
+      // The account is committed, and the process dies before its tokens are made
+      const done = await app.services.registration.confirm({ flow: body.flow }, code, newOrigin())
+      expect(done).toMatchObject({ outcome: 'created' })
+
+      const retry = await door.post('/auth/register/confirm', { flow: body.flow, code }, from())
+      expect([retry.status, retry.body.code]).toEqual([410, 'code_spent'])
+      expect(retry.body.detail).toContain('If it made your account already, sign in')
+      expect((await door.login({ email, password })).status).toBe(200)
+      expect(await app.mails.rest(email)).toEqual([])
+      expect(await app.services.db.prisma.account.count({ where: { email } })).toBe(1)
+    } finally {
+      await app.close()
+    }
+  })
+})
+
 describe('open', () => {
   let app: Started['app']
   let door: Started['door']
