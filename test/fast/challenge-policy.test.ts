@@ -1,7 +1,9 @@
 // Mailed codes: how they are read, and how long one waits.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { rates } from '../../src/config/limits.ts'
 import {
+  codeLength,
   cooldownMs,
   cooldownTable,
   maskEmail,
@@ -119,6 +121,19 @@ describe('the cool-down of confirmations', () => {
   it('is a table that ends where it no longer grows', () => {
     expect(cooldownTable()).toEqual([0, 60, 120, 240, 480, 960, 1920, 3600].map((seconds) => seconds * 1000))
   })
+})
+
+it('lets no more than a hundred of a million codes be guessed for an account in any day', () => {
+  const day = 24 * 3_600_000
+  let now = 0
+  let confirmed = 0
+  // As fast as the cool-down lets anybody
+  for (; now < day; confirmed += 1) now += cooldownMs(confirmed + 1)
+  const { burst, periodMs } = rates['code.email']
+  const compared = burst + day / (periodMs / burst)
+  expect(confirmed).toBeLessThanOrEqual(31)
+  expect(compared).toBe(30)
+  expect((confirmed + compared) / 10 ** codeLength).toBeLessThanOrEqual(1e-4)
 })
 
 it('another mail may be asked for after 30, 60, 120 and then every 300 seconds', () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
 import { createPerson, pageOf } from '../support/browser-less.ts'
+import { newOrigin } from '../support/challenges.ts'
 import { codeIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 
 let app: TestApp & { mails: Mailbox }
@@ -26,6 +27,25 @@ async function atEmailPage() {
 }
 
 describe('a new address', () => {
+  it('is taken once when fifty confirm it at once', async () => {
+    const { id, to } = await atEmailPage()
+    const { emailChange } = app.services
+    const { flow } = await emailChange.start({
+      accountId: id,
+      email: to,
+      origin: newOrigin(),
+      language: 'en',
+    })
+    const code = codeIn(await app.mails.next(to))
+    const confirm = () => emailChange.confirm({ flow }, code, { accountId: id, origin: newOrigin() })
+    const outcomes = (await Promise.all(Array.from({ length: 50 }, confirm))).map(({ outcome }) => outcome)
+    expect(outcomes.filter((outcome) => outcome === 'changed')).toHaveLength(1)
+    expect(outcomes.filter((outcome) => outcome === 'wrong')).toEqual([])
+    expect((await app.services.accounts.get(id)).email).toBe(to)
+    const moves = { accountId: id, type: 'account.email_changed' }
+    expect(await app.services.db.prisma.auditEvent.count({ where: moves })).toBe(1)
+  })
+
   it('is proved by the code that was mailed there; both hear of it', async () => {
     const { id, person, page, to, from } = await atEmailPage()
     const asked = pageOf(await person.submit(page, { email: to }))

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
 import { codeOf, createPerson, formsOf, headingOf, type Page, pageOf } from '../support/browser-less.ts'
 import { codeIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
-import { ada, createRp, type Rp } from '../support/rp.ts'
+import { ada, createRp, demoThirdParty, type Rp } from '../support/rp.ts'
 
 type App = TestApp & { mails: Mailbox }
 
@@ -42,6 +42,21 @@ describe.each(['open', 'verified'] as const)('with %s registration', (mode) => {
     const me = (await (await rp.userinfo(body.access_token)).json()) as object
     expect(me).toMatchObject({ email: 'Newcomer@example.test', email_verified: true })
     expect(await app.auditTypes()).toEqual(expect.arrayContaining(['account.created']))
+  })
+
+  it('a new person is at an app that asks for consent after two fields and three submits', async () => {
+    const third = createRp(app.issuer, demoThirdParty)
+    const email = `consents-${mode}@example.test`
+    const { url } = third.authorizeUrl({ scope: 'openid profile email' })
+    const person = createPerson()
+    const first = await person.open(url)
+    const waiting = pageOf(
+      await person.submit(first, { email }, { button: { name: 'method', value: 'code' } }),
+    )
+    const consent = pageOf(await person.submit(waiting, { code: codeIn(await app.mails.next(email)) }))
+    expect(headingOf(consent)).toBe('Allow access for Demo third-party app?')
+    const went = await person.submit(consent, {}, { button: { name: 'decision', value: 'allow' } })
+    expect('left' in went && went.left.searchParams.get('code')).toBeTruthy()
   })
 
   it('an address that is taken gets the same page, and its mail signs its owner in', async () => {

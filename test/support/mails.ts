@@ -76,3 +76,22 @@ export async function startSmtp(options: SMTPServerOptions = {}, port = 0): Prom
     close: () => new Promise((resolve) => server.close(() => resolve())),
   }
 }
+
+/** What a mail server got for an address, one after the other. */
+export function mailboxOf(smtp: SmtpCatcher) {
+  const read = new Set<Received>()
+  return {
+    /** The oldest mail with such a subject that was not asked for yet; waits for it. */
+    async next(to: string, subject = /./): Promise<Pick<Mail, 'subject' | 'text'>> {
+      const find = () =>
+        smtp.received.find(
+          (each) => each.recipients.includes(to) && subject.test(each.mail.subject ?? '') && !read.has(each),
+        )
+      await expect.poll(find, { interval: 20 }).toBeTruthy()
+      const found = find()
+      if (!found) throw new Error('the mail is gone again')
+      read.add(found)
+      return { subject: found.mail.subject ?? '', text: found.mail.text ?? '' }
+    },
+  }
+}

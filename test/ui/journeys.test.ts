@@ -1,16 +1,18 @@
-// The journeys of a person by mail, in Chromium, with scripts and without: every page on the way is accessible, and
-// what has to be typed and pressed is counted.
+// The journeys of a person by mail, in Chromium, with scripts and without, the mails taken from a real mail server: every
+// page on the way is accessible, and what has to be typed and pressed is counted.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { secretOf, type TestApp, testHooks } from '../support/app.ts'
+import { secretOf, startApp, type TestApp, testHooks } from '../support/app.ts'
 import { axeViolations } from '../support/axe.ts'
 import { browserIsThere, launchBrowser } from '../support/browser.ts'
-import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
+import { codeIn, linkIn, mailboxOf, type SmtpCatcher, startSmtp } from '../support/mails.ts'
 import { createRp, type Rp } from '../support/rp.ts'
 
-let app: TestApp & { mails: Mailbox }
+let app: TestApp
+let smtp: SmtpCatcher
+let mails: ReturnType<typeof mailboxOf>
 let rp: Rp
 let browser: Browser
 /** The app that people sign in to, on an origin of its own. */
@@ -20,7 +22,9 @@ const quests = createServer((_, response) => {
 })
 beforeAll(async () => {
   if (!browserIsThere) return
-  app = await startMailingApp({ env: testHooks })
+  smtp = await startSmtp()
+  mails = mailboxOf(smtp)
+  app = await startApp({ env: { ...testHooks, SMTP_URL: smtp.url }, jobs: true })
   await new Promise<void>((resolve) => quests.listen(0, '127.0.0.1', resolve))
   const redirect_uri = `http://127.0.0.1:${(quests.address() as AddressInfo).port}/callback`
   await app.addClient('quests', {
@@ -34,6 +38,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   await app?.close()
+  await smtp?.close()
   quests.close()
 })
 
@@ -90,7 +95,7 @@ describe.skipIf(!browserIsThere).each([
     await follow('Create an account')
     await type('Email address', email)
     await press('Continue')
-    await type('Six-digit code', codeIn(await app.mails.next(email)))
+    await type('Six-digit code', codeIn(await mails.next(email)))
     await press('Continue')
     await arrived()
     expect(counts).toEqual({ fields: 2, submits: 2 })
@@ -104,7 +109,7 @@ describe.skipIf(!browserIsThere).each([
     await follow('Create an account')
     await type('Email address', email)
     await press('Continue')
-    await type('Six-digit code', codeIn(await app.mails.next(email)))
+    await type('Six-digit code', codeIn(await mails.next(email)))
     await press('Continue')
     await page.getByLabel('Your name', { exact: true }).waitFor()
     await page.reload()
@@ -125,7 +130,7 @@ describe.skipIf(!browserIsThere).each([
     await page.keyboard.press('Enter')
     await page.locator('#code:focus').waitFor()
     await look()
-    await page.keyboard.type(codeIn(await app.mails.next(email)))
+    await page.keyboard.type(codeIn(await mails.next(email)))
     await page.keyboard.press('Enter')
     await arrived()
     await close()
@@ -137,7 +142,7 @@ describe.skipIf(!browserIsThere).each([
     await begin()
     await type('Email address or username', email)
     await press('Email me a code')
-    const code = codeIn(await app.mails.next(email))
+    const code = codeIn(await mails.next(email))
     await type('Six-digit code', code === '000000' ? '000001' : '000000')
     await press('Continue')
     await page.waitForSelector('[role=alert]')
@@ -156,7 +161,42 @@ describe.skipIf(!browserIsThere).each([
     await type('Email address or username', email)
     await press('Email me a link')
     const tab = await context.newPage()
-    await tab.goto(linkIn(await app.mails.next(email)))
+    await tab.goto(linkIn(await mails.next(email)))
+    // Opening it is not enough, script or no script
+    await tab.waitForTimeout(300)
+    expect(new URL(tab.url()).pathname).toBe('/link')
+    await press('Continue as t•••@example.test', tab)
+    await arrived(tab)
+    await close()
+  })
+
+  it('a link, opened first by a scanner that runs scripts and sends every form it finds', async () => {
+    const { context, begin, type, press, arrived, close } = await visitor()
+    const email = stranger()
+    await begin()
+    await type('Email address or username', email)
+    await press('Email me a link')
+    const link = linkIn(await mails.next(email))
+    const scanner = await browser.newContext()
+    await scanner.request.head(link)
+    await scanner.request.get(link)
+    await scanner.request.post(`${app.issuer}/link`, {
+      form: { token: new URL(link).searchParams.get('token') ?? '' },
+      headers: { origin: app.issuer },
+    })
+    const page = await scanner.newPage()
+    await page.goto(link)
+    const buttons = await page.locator('main button').count()
+    for (let button = 0; button < buttons; button += 1) {
+      await page.goto(link)
+      await page.locator('main button').nth(button).click()
+      await page.waitForLoadState()
+    }
+    expect((await scanner.cookies()).filter(({ name }) => name.endsWith('foyer_session'))).toEqual([])
+    await scanner.close()
+
+    const tab = await context.newPage()
+    await tab.goto(link)
     await press('Continue as t•••@example.test', tab)
     await arrived(tab)
     await close()
@@ -169,7 +209,7 @@ describe.skipIf(!browserIsThere).each([
     await type('Email address or username', email)
     await press('Email me a link')
     const phone = await visitor()
-    await phone.page.goto(linkIn(await app.mails.next(email)))
+    await phone.page.goto(linkIn(await mails.next(email)))
     await phone.look()
     const code = (await phone.page.locator('.code').textContent())?.trim() ?? ''
     await phone.close()
@@ -187,7 +227,7 @@ describe.skipIf(!browserIsThere).each([
     await press('Continue')
     await follow('Forgot your password?')
     await press('Send the email')
-    await type('Six-digit code', codeIn(await app.mails.next(who.email, /new password/)))
+    await type('Six-digit code', codeIn(await mails.next(who.email, /new password/)))
     await press('Continue')
     expect(await page.getByLabel('New password').getAttribute('autocomplete')).toBe('new-password')
     await type('New password', 'a-brand-new-password-41')
@@ -207,7 +247,7 @@ describe.skipIf(!browserIsThere).each([
     await press('Send the email')
     await page.waitForSelector('#code')
     const tab = await context.newPage()
-    await tab.goto(linkIn(await app.mails.next(who.email, /new password/)))
+    await tab.goto(linkIn(await mails.next(who.email, /new password/)))
     expect(tab.url()).toBe(`${app.issuer}/recover`)
     await tab.getByLabel('New password').fill('a-brand-new-password-41')
     await press('Save and go on', tab)
