@@ -5,11 +5,13 @@ import Koa from 'koa'
 import compose from 'koa-compose'
 import { createDoor } from './door.ts'
 import { createCookieKeys } from './oidc/cookies.ts'
+import { openWithoutOrigin } from './oidc/cors.ts'
 import { structuredTokens } from './oidc/structured-tokens.ts'
 import { unitOfWork } from './oidc/unit.ts'
 import { assertMigrated, countMigrations, pingDatabase } from './platform/database.ts'
 import { type AppOptions, createLiveProvider, createProtocol, type LiveProvider } from './protocol.ts'
 import { createDevRouter, createRouter } from './routes.ts'
+import { awaitBody } from './web/arrived-request.ts'
 import { logAppErrors, pinOrigin, requestContext } from './web/context.ts'
 import { securityHeaders } from './web/headers.ts'
 import { type Checks, health } from './web/health.ts'
@@ -59,6 +61,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   telemetry.watchSigningKey(() => live.signsSince(config.accessTokenAlg))
   const unit = unitOfWork({ artifacts, browserHash: browser.hash, showFinished: screens.showFinished })
   const protocolStack: Koa.Middleware[] = [
+    awaitBody,
     browser.middleware,
     unit,
     structuredTokens({
@@ -68,6 +71,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       read: live.read,
       clock,
     }),
+    openWithoutOrigin,
     live.handle,
   ]
   const middlewares: Koa.Middleware[] = [

@@ -2,6 +2,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { limits } from '../config/limits.ts'
+import { ArrivedRequest } from './arrived-request.ts'
 import { SteadyResponse } from './steady-response.ts'
 
 export type Where = { port: number; hosts: readonly string[] }
@@ -9,6 +10,7 @@ export type Where = { port: number; hosts: readonly string[] }
 function serve(handler: RequestListener): Server {
   const server = createServer(
     {
+      IncomingMessage: ArrivedRequest,
       ServerResponse: SteadyResponse,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,

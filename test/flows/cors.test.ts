@@ -68,6 +68,13 @@ describe('a call from a page', () => {
     expect((await rp.refresh(refresh_token)).status).toBe(200)
   })
 
+  it('is none when no Origin came along: the answer is open, and no page of ours is', async () => {
+    const answer = await fetch(`${app.issuer}/oauth2/token`, { method: 'POST', body: new URLSearchParams() })
+    expect([answer.status, answer.headers.get(allowed), answer.headers.get('vary')]).toEqual([400, '*', null])
+    const page = await fetch(rp.authorizeUrl().url, { redirect: 'manual' })
+    expect([page.status, page.headers.get(allowed)]).toEqual([303, null])
+  })
+
   it('is asked for before with what a browser sends', async () => {
     const answer = await fetch(`${app.issuer}/oauth2/token`, {
       method: 'OPTIONS',

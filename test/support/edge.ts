@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { createClock } from '../../src/kernel/time.ts'
 import { createLog, type Log } from '../../src/platform/log.ts'
+import { ArrivedRequest } from '../../src/web/arrived-request.ts'
 import { logAppErrors, type Observation, pinOrigin, requestContext } from '../../src/web/context.ts'
 import { securityHeaders } from '../../src/web/headers.ts'
 import { errorBoundary } from '../../src/web/problem.ts'
@@ -51,7 +52,9 @@ export function captureLog(): { log: Log; lines: Record<string, unknown>[] } {
 }
 
 export async function startEdge({ env = {}, plain = false, routes }: EdgeOptions): Promise<Edge> {
-  const server = createServer(plain ? {} : { ServerResponse: SteadyResponse })
+  const server = createServer(
+    plain ? {} : { IncomingMessage: ArrivedRequest, ServerResponse: SteadyResponse },
+  )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const origin = `http://localhost:${port}`
