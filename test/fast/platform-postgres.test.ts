@@ -109,7 +109,12 @@ describe('a database that is slow', () => {
     const lock = { text: 'SELECT * FROM things WHERE id = 1 FOR UPDATE', values: [] }
     await db.inTransaction(async (tx) => {
       await tx.$queryRawUnsafe(lock.text)
-      await expect(db.query(lock)).rejects.toMatchObject({ ...unavailable, cause: { code: '55P03' } })
+      await expect(db.query(lock)).rejects.toMatchObject(unavailable)
+      // The server gives up first, by little: a busy machine hears its word only where there is time for it
+      await expect(db.unhurried(() => db.query(lock))).rejects.toMatchObject({
+        ...unavailable,
+        cause: { code: '55P03' },
+      })
     })
   })
 })
