@@ -54,14 +54,17 @@ describe('every mail in every language', () => {
       log: captureLog().log,
       clock: createClock(),
     })
-    // The mail server greets after a tenth of a second, so all of them are on their way at once
-    await Promise.all(
-      each.map(({ language, template }) => {
-        const { subject, text, html } = letter(template, language)
-        const id = `${template}.${language}`
-        return mailer.send({ id, to: 'ada@example.test', subject, text, html, language })
-      }),
-    )
+    // The mail server greets after a tenth of a second, so a language's mails are on their way at once; all of them
+    // would keep a busy machine from hearing the greeting in time
+    for (const language of languages) {
+      await Promise.all(
+        templateNames.map((template) => {
+          const { subject, text, html } = letter(template, language)
+          const id = `${template}.${language}`
+          return mailer.send({ id, to: 'ada@example.test', subject, text, html, language })
+        }),
+      )
+    }
     mailer.close()
     await smtp.close()
     expect(smtp.received).toHaveLength(each.length)
