@@ -6,8 +6,9 @@ type WithProtocol = Koa.Context & { oidc?: object }
 
 const isAnswered = ({ res }: Koa.Context): boolean => res.writableFinished || res.closed
 
+// Cookies hang on a symbol
 function empty(object: object): void {
-  for (const name of Object.keys(object)) Reflect.set(object, name, undefined)
+  for (const key of Reflect.ownKeys(object)) Reflect.set(object, key, undefined)
 }
 
 function letGo(ctx: WithProtocol): void {
