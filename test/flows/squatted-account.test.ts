@@ -100,6 +100,7 @@ describe.each(Object.entries(proofs))('after %s', (_, prove) => {
     const account = await accounts.get(id)
     expect(account).toMatchObject({ email, username: null, profile: {}, status: 'active' })
     expect(account.emailVerifiedAt).not.toBeNull()
+    expect(account.locale).not.toBe('fr')
     await expect(tickets.setPasswordByTicket(ticket, fresh)).rejects.toMatchObject({ code: 'link_spent' })
     const moved = await emailChange.confirm({ flow: move.flow }, moveCode, {
       accountId: id,

@@ -107,7 +107,7 @@ export function createRecoveryStore(db: Pick<Db, 'query'>) {
     { passwordHash, now }: { passwordHash: string; now: Date },
   ): Promise<boolean> {
     const changed = await tx.$executeRawUnsafe(
-      `UPDATE accounts SET password_hash = $3, ${withoutStrangersWords},
+      `UPDATE accounts SET password_hash = $3, ${withoutStrangersWords('NULL')},
           security_epoch = security_epoch + 1,
           email_verified_at = coalesce(email_verified_at, $4::timestamptz), updated_at = $4::timestamptz
         WHERE id = $1::uuid AND security_epoch = $2::int AND status = 'active' AND NOT system`,

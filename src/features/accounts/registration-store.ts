@@ -19,9 +19,11 @@ export type Holder = {
  * Where nobody has proved the address and no operator vouches for the account, whatever it says of its person may be
  * a stranger's word. The role and the teams it has were given by others and stay.
  */
-export const withoutStrangersWords = `
-  username = CASE WHEN vouched OR email_verified_at IS NOT NULL THEN username END,
-  profile = CASE WHEN vouched OR email_verified_at IS NOT NULL THEN profile ELSE '{}' END`
+export const withoutStrangersWords = (locale: '$3' | 'NULL') => {
+  const stays = 'CASE WHEN vouched OR email_verified_at IS NOT NULL THEN'
+  return `username = ${stays} username END, profile = ${stays} profile ELSE '{}' END,
+    locale = ${stays} locale ELSE ${locale} END`
+}
 
 export type RegistrationStore = ReturnType<typeof createRegistrationStore>
 
@@ -60,8 +62,7 @@ export function createRegistrationStore(db: Pick<Db, 'prisma'>) {
     const [row] = await tx.$queryRawUnsafe<{ vouched: boolean }[]>(
       `UPDATE accounts SET email_verified_at = $2::timestamptz, updated_at = $2::timestamptz,
           password_hash = CASE WHEN vouched THEN password_hash END,
-          ${withoutStrangersWords},
-          locale = CASE WHEN vouched THEN locale ELSE $3 END,
+          ${withoutStrangersWords('$3')},
           last_seen_at = CASE WHEN vouched THEN last_seen_at END,
           security_epoch = CASE WHEN vouched THEN security_epoch ELSE security_epoch + 1 END
         WHERE id = $1::uuid AND email_verified_at IS NULL
