@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { Provider } from 'oidc-provider'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deriveSuccessor } from '../../src/features/artifacts/refresh.ts'
-import { inUnit, keyOf, newUnit } from '../../src/features/artifacts/unit-of-work.ts'
+import { inUnit, newUnit, rowOf } from '../../src/features/artifacts/unit-of-work.ts'
 import { hashSecret, randomToken } from '../../src/kernel/secrets.ts'
 import { overridePrototypes } from '../../src/oidc/overrides.ts'
 import { startApp, type TestApp } from '../support/app.ts'
@@ -180,6 +180,8 @@ describe('consuming', () => {
     })
     const after = newUnit()
     await inUnit(after, () => artifacts.find('AuthorizationCode', id))
-    expect(after.known.get(keyOf('AuthorizationCode', id))?.consumed).toBeUndefined()
+    const kept = rowOf(after, 'AuthorizationCode', id)?.payload
+    expect(kept).toMatchObject({ jti: id })
+    expect(kept?.consumed).toBeUndefined()
   })
 })

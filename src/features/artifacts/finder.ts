@@ -18,7 +18,7 @@ import { claimReplay, findAccount, findGrant, findInteraction, findSession } fro
 import type { Outage } from './refresh.ts'
 import { useOf } from './refresh.ts'
 import type { Unit } from './unit-of-work.ts'
-import { currentUnit, keyOf } from './unit-of-work.ts'
+import { currentUnit, note, rowOf } from './unit-of-work.ts'
 
 export type FinderDeps = {
   db: Db
@@ -38,7 +38,7 @@ function sessionPayload(row: SessionMembers): Payload {
 }
 
 function rememberGrant(unit: Unit, grant: GrantJson | null): void {
-  if (grant) unit.known.set(keyOf('Grant', grant.id), { ...grant.payload, jti: grant.id })
+  if (grant) note(unit, { kind: 'Grant', id: grant.id, payload: { ...grant.payload, jti: grant.id } })
 }
 
 function rememberAccount(unit: Unit, account: AccountSnapshot | null): void {
@@ -47,17 +47,15 @@ function rememberAccount(unit: Unit, account: AccountSnapshot | null): void {
 
 function rememberToken(unit: Unit, id: string, found: TokenFound): void {
   const { grantId, sessionUid } = found.payload
-  if (grantId !== undefined) unit.known.set(keyOf('Grant', grantId), undefined)
+  if (grantId !== undefined) note(unit, { kind: 'Grant', id: grantId, payload: undefined })
   rememberGrant(unit, found.grant)
   rememberAccount(unit, found.account)
   if (sessionUid !== undefined) {
-    unit.known.set(keyOf('SessionUid', sessionUid), found.session ? sessionPayload(found.session) : undefined)
+    const payload = found.session ? sessionPayload(found.session) : undefined
+    note(unit, { kind: 'SessionUid', id: sessionUid, payload })
   }
-  unit.known.set(keyOf(found.kind, id), {
-    ...found.payload,
-    jti: id,
-    ...(found.consumed_at && { consumed: Math.floor(found.consumed_at.getTime() / 1000) }),
-  })
+  const consumed = found.consumed_at && { consumed: Math.floor(found.consumed_at.getTime() / 1000) }
+  note(unit, { kind: found.kind, id, payload: { ...found.payload, jti: id, ...consumed } })
 }
 
 /**
@@ -95,7 +93,7 @@ export function createFinder({ db, findTokens, clock, sealer, lastOutage }: Find
 
   async function loadTokens(unit: Unit, id: string, kinds: Set<string>): Promise<void> {
     const rows = await findTokens({ hash: hashSecret(id), kinds: [...kinds], now: clock.now() })
-    for (const kind of kinds) unit.known.set(keyOf(kind, id), undefined)
+    for (const kind of kinds) note(unit, { kind, id, payload: undefined })
     for (const found of rows) {
       rememberToken(unit, id, found)
       if (found.kind === 'RefreshToken') present(unit, id, found)
@@ -104,14 +102,14 @@ export function createFinder({ db, findTokens, clock, sealer, lastOutage }: Find
 
   /** Finds of one tick for the same value share a statement: introspection asks for three kinds at once. */
   async function findToken(unit: Unit, kind: string, id: string): Promise<Payload | undefined> {
-    const key = keyOf(kind, id)
-    if (unit.known.has(key)) return unit.known.get(key)
+    const known = rowOf(unit, kind, id)
+    if (known) return known.payload
 
     const pending = unit.pending.get(id)
     if (pending) {
       pending.kinds.add(kind)
       await pending.done
-      return unit.known.get(key)
+      return rowOf(unit, kind, id)?.payload
     }
     const kinds = new Set([kind])
     const done = Promise.resolve().then(() => {
@@ -120,44 +118,42 @@ export function createFinder({ db, findTokens, clock, sealer, lastOutage }: Find
     })
     unit.pending.set(id, { kinds, done })
     await done
-    return unit.known.get(key)
+    return rowOf(unit, kind, id)?.payload
   }
 
   async function findSessionBy(
     unit: Unit,
     by: { id: string } | { uid: string },
   ): Promise<Payload | undefined> {
-    const key = 'id' in by ? keyOf('Session', by.id) : keyOf('SessionUid', by.uid)
-    if (unit.known.has(key)) return unit.known.get(key)
+    const [kind, id] = 'id' in by ? ['Session', by.id] : ['SessionUid', by.uid]
+    const known = rowOf(unit, kind, id)
+    if (known) return known.payload
 
     const row = await findSession(db, 'id' in by ? { hash: hashSecret(by.id) } : by, clock.now())
-    unit.known.set(key, undefined)
-    if (!row) return undefined
+    if (!row) return note(unit, { kind, id, payload: undefined }).payload
 
     rememberAccount(unit, row.account)
     for (const grant of row.grants ?? []) rememberGrant(unit, grant)
     unit.sessions.set(row.uid, row)
     const payload = sessionPayload(row)
-    unit.known.set(keyOf('SessionUid', row.uid), payload)
-    if ('id' in by) unit.known.set(key, { ...payload, jti: by.id })
-    return unit.known.get(key)
+    const byUid = note(unit, { kind: 'SessionUid', id: row.uid, payload })
+    return ('id' in by ? note(unit, { kind, id, payload: { ...payload, jti: id } }) : byUid).payload
   }
 
   async function findGrantById(unit: Unit, id: string): Promise<Payload | undefined> {
-    const key = keyOf('Grant', id)
-    if (!unit.known.has(key)) {
-      const row = await findGrant(db, id)
-      if (row) rememberAccount(unit, row.account)
-      unit.known.set(key, row && { ...row.payload, jti: id })
-    }
-    return unit.known.get(key)
+    const known = rowOf(unit, 'Grant', id)
+    if (known) return known.payload
+    const row = await findGrant(db, id)
+    if (row) rememberAccount(unit, row.account)
+    return note(unit, { kind: 'Grant', id, payload: row && { ...row.payload, jti: id } }).payload
   }
 
   /** Makes an interaction that some statement brought along known to the request. */
   function rememberInteraction(uid: string, found: InteractionFound | undefined): void {
     const unit = currentUnit()
     const alive = found && !found.finished_at && found.expires_at > clock.now() && isOfBrowser(found, unit)
-    unit.known.set(keyOf('Interaction', uid), alive ? openInteraction(sealer, uid, found.sealed) : undefined)
+    const payload = alive ? openInteraction(sealer, uid, found.sealed) : undefined
+    note(unit, { kind: 'Interaction', id: uid, payload })
     if (!found) return
     rememberAccount(unit, found.account)
     rememberGrant(unit, found.grant)
@@ -165,10 +161,9 @@ export function createFinder({ db, findTokens, clock, sealer, lastOutage }: Find
   }
 
   async function findInteractionByUid(unit: Unit, uid: string): Promise<Payload | undefined> {
-    const key = keyOf('Interaction', uid)
-    if (!unit.known.has(key))
+    if (!rowOf(unit, 'Interaction', uid))
       rememberInteraction(uid, await findInteraction(db, hashSecret(uid), clock.now()))
-    return unit.known.get(key)
+    return rowOf(unit, 'Interaction', uid)?.payload
   }
 
   async function find(kind: Kind, id: string): Promise<Payload | undefined> {

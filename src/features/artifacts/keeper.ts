@@ -9,7 +9,7 @@ import { isShortLived } from './kinds.ts'
 import { insertArtifact } from './new-artifacts.ts'
 import { deleteSession, endOldestSessions, insertSession, updateSession } from './session-writes.ts'
 import type { Unit } from './unit-of-work.ts'
-import { currentUnit, keyOf, stage } from './unit-of-work.ts'
+import { currentUnit, note, rowOf, stage } from './unit-of-work.ts'
 import * as write from './writes.ts'
 
 export type KeeperDeps = {
@@ -28,24 +28,27 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
     if (isSignIn) stage(unit, endOldestSessions(accountId, { keep: String(uid), now: change.now }))
   }
 
+  /** Whether this unit has to bring the row into being, this time or again. */
+  function isNew(unit: Unit, kind: Kind, id: string): boolean {
+    const known = rowOf(unit, kind, id)
+    return !known?.payload || known.isNew
+  }
+
   function saveGrant(unit: Unit, id: string, payload: Payload): void {
-    const isNew = unit.created.has(keyOf('Grant', id)) || !unit.known.get(keyOf('Grant', id))
-    stage(unit, isNew ? write.insertGrant(payload, id, clock.now()) : write.updateGrant(payload, id))
-    if (isNew) unit.created.add(keyOf('Grant', id))
+    const insert = isNew(unit, 'Grant', id)
+    stage(unit, insert ? write.insertGrant(payload, id, clock.now()) : write.updateGrant(payload, id))
   }
 
   function saveInteraction(unit: Unit, uid: string, payload: Payload): void {
-    const key = keyOf('Interaction', uid)
     const sealed = sealInteraction(sealer, uid, payload)
     const { clientId, accountId, grantId } = linksOf(payload)
     const hash = hashSecret(uid)
-    if (unit.known.get(key) && !unit.created.has(key)) {
+    if (!isNew(unit, 'Interaction', uid)) {
       const attempt = unit.attempts.get(uid)
       stage(unit, write.updateInteraction(hash, { sealed, accountId, grantId, ...(attempt && { attempt }) }))
       return
     }
     const now = clock.now()
-    unit.created.add(key)
     stage(
       unit,
       write.insertInteraction({
@@ -87,19 +90,20 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
 
   function saveShortLived(unit: Unit, kind: Kind, { id, payload }: { id: string; payload: Payload }): void {
     const row = { payload, expiresAt: fromSeconds(payload.exp ?? 0) }
-    const exists = kind === 'ReplayDetection' || unit.known.get(keyOf(kind, id)) !== undefined
+    const exists = kind === 'ReplayDetection' || rowOf(unit, kind, id)?.payload !== undefined
     if (!exists && !isShortLived(kind)) throw new Error(`artifacts do not keep ${kind}`)
     stage(unit, (exists ? write.updateArtifact : insertArtifact)(kind, hashSecret(id), row))
   }
 
   function save(kind: Kind, id: string, payload: Payload): void {
     const unit = currentUnit()
+    const insert = isNew(unit, kind, id)
     if (kind === 'Session') saveSession(unit, id, payload)
     else if (kind === 'Grant') saveGrant(unit, id, payload)
     else if (kind === 'Interaction') saveInteraction(unit, id, payload)
     else if (kind === 'RefreshToken') saveRefreshToken(unit, id, payload)
     else saveShortLived(unit, kind, { id, payload })
-    unit.known.set(keyOf(kind, id), { ...payload, jti: id })
+    note(unit, { kind, id, payload: { ...payload, jti: id } }).isNew = insert
   }
 
   /** Spends a single-use artifact. Whether this request was the one shows when the unit is committed. */
@@ -107,14 +111,14 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
     const unit = currentUnit()
     // A refresh token is spent together with the saving of its successor.
     if (kind === 'RefreshToken') return
-    const grantId = unit.known.get(keyOf(kind, id))?.grantId
+    const grantId = rowOf(unit, kind, id)?.payload?.grantId
     if (grantId !== undefined) unit.spentCode = { grantId }
     stage(unit, write.spendArtifact(kind, hashSecret(id), clock.now()))
   }
 
   function destroy(kind: Kind, id: string): void {
     const unit = currentUnit()
-    const found = unit.known.get(keyOf(kind, id))
+    const found = rowOf(unit, kind, id)?.payload
     if (kind === 'Grant') stage(unit, write.deleteGrant(id))
     else if (kind === 'Interaction') stage(unit, write.finishInteraction(hashSecret(id), clock.now()))
     else if (kind === 'Session') {

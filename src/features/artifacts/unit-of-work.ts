@@ -26,12 +26,19 @@ export type Presented = {
   childHash?: Buffer
 }
 
+/** What was found or staged of a row; without a payload it is known not to exist. */
+export type Row = {
+  readonly kind: string
+  readonly id: string
+  payload: Payload | undefined
+  /** This unit itself brings it into being. */
+  isNew: boolean
+}
+
 export type Unit = {
   readonly origin: Origin
-  /** What was found or staged, by kind and id; `undefined` means it is known not to exist. */
-  readonly known: Map<string, Payload | undefined>
-  /** What this unit itself brings into being, by kind and id. */
-  readonly created: Set<string>
+  /** A request meets some ten rows: walking them is cheaper than making and hashing a key of kind and id. */
+  readonly rows: Row[]
   readonly accounts: Map<string, AccountSnapshot | undefined>
   /** Sessions as they were read, by uid: what is written is the difference. */
   readonly sessions: Map<string, SessionFound>
@@ -54,8 +61,7 @@ const storage = new AsyncLocalStorage<Unit>()
 export function newUnit(origin: Origin = {}): Unit {
   return {
     origin,
-    known: new Map(),
-    created: new Set(),
+    rows: [],
     accounts: new Map(),
     sessions: new Map(),
     attempts: new Map(),
@@ -76,7 +82,21 @@ export const findUnit = (): Unit | undefined => storage.getStore()
 
 export const inUnit = <T>(unit: Unit, work: () => T): T => storage.run(unit, work)
 
-export const keyOf = (kind: string, id: string): string => `${kind}\0${id}`
+/** What this unit knows of a row, if anything. */
+export const rowOf = (unit: Unit, kind: string, id: string): Row | undefined =>
+  unit.rows.find((row) => row.id === id && row.kind === kind)
+
+/** Notes what there is of a row. */
+export function note(unit: Unit, { kind, id, payload }: Omit<Row, 'isNew'>): Row {
+  const known = rowOf(unit, kind, id)
+  if (known) {
+    known.payload = payload
+    return known
+  }
+  const row = { kind, id, payload, isNew: false }
+  unit.rows.push(row)
+  return row
+}
 
 /** Stages a write; the last write of a row wins. */
 export function stage(unit: Unit, write: ArtifactWrite): void {
