@@ -13,6 +13,7 @@ import type { TokenDesk, TokenPair } from '../oidc/token-desk.ts'
 import type { StateOf } from '../oidc/token-state.ts'
 import { addressPrefix } from '../web/address.ts'
 import { type Bearer, requireBearer } from '../web/auth.ts'
+import { receiveBody } from '../web/input.ts'
 
 export type DoorContextDeps = {
   authn: Pick<Authn, 'signIn'>
@@ -98,8 +99,13 @@ export function createDoorContext(deps: DoorContextDeps) {
     await issue(ctx, authn.signIn(method, accountId, proofOrigin(ctx)), options)
   }
 
+  async function person(ctx: Koa.Context): Promise<Person> {
+    await receiveBody(ctx)
+    return requireBearer(ctx, authenticate)
+  }
+
   return {
-    person: (ctx: Koa.Context): Promise<Person> => requireBearer(ctx, authenticate),
+    person,
     proofOrigin,
     assertOpen,
     answerTokens,

@@ -10,6 +10,7 @@ import { AppError } from '../kernel/errors.ts'
 import { randomToken } from '../kernel/secrets.ts'
 import { type Clock, minutes } from '../kernel/time.ts'
 import { addressPrefix } from '../web/address.ts'
+import { receiveBody } from '../web/input.ts'
 
 export type AccountSessionDeps = {
   issuer: string
@@ -72,6 +73,7 @@ export function createAccountSession({ issuer, clock, accounts, sessionOf }: Acc
     (guard: Guard, handler: (ctx: Koa.Context, visitor: Visitor) => Promise<void> | void) =>
     async (ctx: Koa.Context): Promise<void> => {
       ctx.state.wants = 'page'
+      await receiveBody(ctx)
       const visitor = await visitorOf(ctx, guard.fresh === true)
       ctx.set('Cache-Control', 'no-store')
       if (!visitor) return sendToSignIn(ctx, guard)

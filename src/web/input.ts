@@ -5,6 +5,13 @@ import type { z } from 'zod'
 import { limits } from '../config/limits.ts'
 import { AppError, type FieldError, invalidInput } from '../kernel/errors.ts'
 
+declare module 'koa' {
+  interface DefaultState {
+    /** What came, where it was waited for before anything else. */
+    body?: Buffer
+  }
+}
+
 export type Form = Readonly<Record<string, string>>
 
 const invalidRequest = (cause?: unknown) => new AppError('invalid', 'invalid_request', { cause })
@@ -124,12 +131,20 @@ function assertContentType(ctx: Koa.Context, wanted: string): void {
 }
 
 async function readText(ctx: Koa.Context): Promise<string> {
-  const bytes = await readBody(ctx)
+  const bytes = ctx.state.body ?? (await readBody(ctx))
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
     throw invalidRequest(cause)
   }
+}
+
+/**
+ * To be awaited before anybody asks who sent the request: a body can be held back, and what was true of its sender when
+ * the header came may be over.
+ */
+export async function receiveBody(ctx: Koa.Context): Promise<void> {
+  if (ctx.method !== 'GET' && ctx.method !== 'HEAD') ctx.state.body = await readBody(ctx)
 }
 
 export type BodyLimits = { bytes: number; timeoutMs: number }
