@@ -98,7 +98,9 @@ describe.each(Object.entries(proofs))('after %s', (_, prove) => {
 
     const { accounts, emailChange, tickets, teams } = app.services
     const account = await accounts.get(id)
-    expect(account).toMatchObject({ email, username: null, profile: {}, status: 'active' })
+    expect(account).toMatchObject({ email, username: null, status: 'active' })
+    expect(account.profile).toEqual({})
+    expect(account.locale).not.toBe('fr')
     expect(account.emailVerifiedAt).not.toBeNull()
     expect(account.locale).not.toBe('fr')
     await expect(tickets.setPasswordByTicket(ticket, fresh)).rejects.toMatchObject({ code: 'link_spent' })
@@ -111,6 +113,17 @@ describe.each(Object.entries(proofs))('after %s', (_, prove) => {
     const renamed = await accounts.create(operator, { email: `again-${count}@example.test`, username })
     expect(renamed.username).toBe(username)
   })
+})
+
+it('the stranger keeps nobody out by changing the password while the code is on its way', async () => {
+  const { email, access_token } = await squatted()
+  const { body } = await door.post('/auth/passwordless/start', { email, method: 'code' })
+  const code = codeIn(await app.mails.next(email, /\d{6}/))
+  const change = { current_password: password, new_password: fresh }
+  expect((await door.post('/auth/me/password', change, { as: access_token })).status).toBe(200)
+  expect((await door.post('/auth/passwordless/verify', { flow: body.flow, code })).status).toBe(200)
+  expect((await door.login({ email, password: fresh })).status).toBe(401)
+  expect((await door.me(access_token)).status).toBe(401)
 })
 
 it('a second proof takes nothing from what the owner has put there since', async () => {

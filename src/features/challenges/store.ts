@@ -64,9 +64,14 @@ export const challengeColumns = `c.id, c.purpose, c.email, c.email_canonical, c.
   c.code_hmac, c.link_hash, c.browser_hash, c.sealed, c.attempts, c.sends, c.last_sent_at,
   c.created_at, c.expires_at, c.used_at`
 
-/** What a challenge was made for must not have been overtaken by a change of what guards the account. */
+/**
+ * What a challenge was made for must not have been overtaken by a change of what guards the account. Whoever has not
+ * proved the address overtakes nobody who is about to: else a stranger's changes of password would keep its owner out.
+ */
 const epochStands = `(c.security_epoch IS NULL
-  OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = c.account_id AND a.security_epoch = c.security_epoch))`
+  OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = c.account_id AND (a.security_epoch = c.security_epoch
+    OR (c.purpose = 'sign_in' AND a.email_verified_at IS NULL AND NOT a.vouched
+      AND a.email_canonical = c.email_canonical))))`
 
 export type ChallengeStore = ReturnType<typeof createChallengeStore>
 
