@@ -105,6 +105,13 @@ describe('the strength of a password', () => {
   ])('%s is %s', (password, strength) => {
     expect(strengthOf(password)).toBe(strength)
   })
+
+  it('that is longer than any may be is told by its beginning, so that nobody waits for it', () => {
+    const looked: number[] = []
+    const strength = createStrength({ minLength: 8, isCommon: (folded) => looked.push(folded.length) < 0 })
+    expect(strength(`${'ca'.repeat(28_000)}b`)).toBe('weak')
+    expect(looked).toEqual([256])
+  })
 })
 
 describe('the question whether a password was leaked', () => {

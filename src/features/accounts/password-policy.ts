@@ -68,7 +68,7 @@ export function createPasswordCheck({
 export function createStrength({ minLength, isCommon = () => false }: PasswordPolicyDeps) {
   return (password: string): Strength => {
     if (lengthOf(password) < minLength) return 'too_short'
-    const folded = foldPassword(password)
+    const folded = foldPassword(longestPart(password))
     if (isCommon(folded)) return 'weak'
     const characters = [...unrepeated(folded)].filter((_, at, all) => !continuesRun(all, at))
     const worth = Math.min(characters.length, 2 * new Set(characters).size)
@@ -78,6 +78,9 @@ export function createStrength({ minLength, isCommon = () => false }: PasswordPo
 }
 
 const lengthOf = (password: string): number => [...password.normalize('NFC')].length
+
+/** Of a password that is too long: looking for repeats in all that a form may hold would keep everybody waiting. */
+const longestPart = (password: string): string => [...password].slice(0, limits.passwordMaxLength).join('')
 
 const refusal = (code: string, detail: string): FieldError => ({ pointer: '/password', code, detail })
 
