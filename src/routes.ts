@@ -55,7 +55,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
       issuer: config.issuer,
       clock,
       accounts: services.accounts,
-      sessionOf: createBrowserSession(live.provider),
+      sessionOf: createBrowserSession({ provider: live.provider, artifacts }),
     }),
     nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
     languages: pages.messages.languages,

@@ -25,19 +25,21 @@ export function createMeRoutes({ door, sessions, passwordChange, accounts, artif
   }
 
   async function update(ctx: Koa.Context): Promise<void> {
-    const { accountId } = await door.person(ctx)
+    const { accountId, account: before } = await door.person(ctx)
     const {
       preferred_username,
       username = preferred_username,
       locale,
       ...claims
     } = parse(ChangeMe, await readJson(ctx))
-    await accounts.update({ kind: 'account', id: accountId }, accountId, {
+    const change = {
       // The language is a claim as well, and the one that mails and pages go by.
       profile: { ...claims, ...(locale !== undefined && { locale }) },
       ...(username !== undefined && { username }),
       ...(locale !== undefined && { locale }),
-    })
+    }
+    const seen = { securityEpoch: before.security_epoch }
+    await accounts.update({ kind: 'account', id: accountId }, accountId, change, seen)
     const account = await artifacts.accountOf(accountId)
     if (!account) throw new AppError('unauthenticated', 'unauthenticated')
     ctx.body = presentPerson(claimsOf(account), account)

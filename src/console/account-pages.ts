@@ -47,6 +47,7 @@ export function mountAccountPages(deps: AccountPagesDeps): void {
           { kind: 'account', id: account.id },
           account.id,
           parse(ChangeAccount, change),
+          account,
         )
       }
       backTo(ctx, path, 'saved')

@@ -16,7 +16,9 @@ export type AccountSessionDeps = {
   issuer: string
   clock: Clock
   accounts: Pick<Accounts, 'getActive'>
-  sessionOf: (ctx: Koa.Context) => Promise<{ uid: string; accountId: string; authTime: number } | undefined>
+  sessionOf: (
+    ctx: Koa.Context,
+  ) => Promise<{ uid: string; accountId: string; authTime: number; securityEpoch: number } | undefined>
 }
 
 /** Whose page it is, and where the request comes from. */
@@ -56,7 +58,9 @@ export function createAccountSession({ issuer, clock, accounts, sessionOf }: Acc
     if (!session) return undefined
     if (fresh && clock.seconds() - session.authTime > freshForSeconds) return undefined
     const account = await findActive(session.accountId)
-    return account && { account, sessionUid: session.uid, origin: originOf(ctx) }
+    // What guards the account has changed since the session was found
+    if (account?.securityEpoch !== session.securityEpoch) return undefined
+    return { account, sessionUid: session.uid, origin: originOf(ctx) }
   }
 
   async function findActive(accountId: string): Promise<Account | undefined> {

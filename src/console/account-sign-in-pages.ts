@@ -80,7 +80,9 @@ export function mountSignInPages(deps: SignInPagesDeps): void {
   async function setFirst(ctx: Koa.Context, visitor: Visitor, { password = '' }: Form): Promise<void> {
     const { account, origin, sessionUid } = visitor
     if (password === '') return show(ctx, visitor, { errors: [say.newPasswordMissing()], status: 422 })
-    await passwordChange.setFirstPassword(account.id, password, { origin, keepSessionUid: sessionUid })
+    const { securityEpoch } = account
+    const seen = { origin, keepSessionUid: sessionUid, securityEpoch }
+    await passwordChange.setFirstPassword(account.id, password, seen)
     backTo(ctx, page, 'password_set')
   }
 
@@ -128,7 +130,8 @@ export function mountSignInPages(deps: SignInPagesDeps): void {
     const { account, origin } = visitor
     try {
       const language = ctx.state.translator.lang
-      const { flow } = await emailChange.start({ accountId: account.id, email: typed, origin, language })
+      const { id: accountId, securityEpoch } = account
+      const { flow } = await emailChange.start({ accountId, securityEpoch, email: typed, origin, language })
       showCode(ctx, visitor, { typed, flow })
     } catch (error) {
       if (!(error instanceof AppError) || error.kind !== 'invalid' || !error.details.errors) throw error

@@ -126,6 +126,27 @@ it('the stranger keeps nobody out by changing the password while the code is on 
   expect((await door.me(access_token)).status).toBe(401)
 })
 
+it('what the stranger was recognised for is not done once the owner has come', async () => {
+  const { id, email } = await squatted()
+  const { accounts, emailChange, passwordChange } = app.services
+  const seen = await accounts.get(id)
+  await proofs['a code']?.(email)
+
+  const { securityEpoch } = seen
+  const origin = newOrigin()
+  const overtaken = { code: 'account_changed_meanwhile' }
+  const rename = { username: `squatter-again-${count}`, profile: { name: 'Squatter' } }
+  await expect(accounts.update(operator, id, rename, seen)).rejects.toMatchObject(overtaken)
+  const first = passwordChange.setFirstPassword(id, fresh, { origin, securityEpoch })
+  await expect(first).rejects.toMatchObject(overtaken)
+  const elsewhere = `squatter-again-${count}@elsewhere.example`
+  const asked = { accountId: id, securityEpoch, email: elsewhere, origin, language: 'en' }
+  const { flow } = await emailChange.start(asked)
+  const code = codeIn(await app.mails.next(elsewhere))
+  expect(await emailChange.confirm({ flow }, code, { accountId: id, origin })).toEqual({ outcome: 'gone' })
+  expect(await accounts.get(id)).toMatchObject({ email, username: null, hasPassword: false })
+})
+
 it('a second proof takes nothing from what the owner has put there since', async () => {
   const { id, email } = await squatted()
   await proofs['a code']?.(email)

@@ -33,6 +33,8 @@ export type EmailChangeDeps = {
 
 export type StartEmailChange = {
   accountId: string
+  /** As it was when its person was recognised. */
+  securityEpoch?: number
   email: string
   origin: Origin
   language: string
@@ -69,7 +71,7 @@ export function createEmailChange(deps: EmailChangeDeps) {
         email,
         // A code that nobody is mailed would only be there to be guessed, by each account anew.
         carries: mails ? 'code' : 'nothing',
-        account: { id: account.id, securityEpoch: account.securityEpoch },
+        account: { id: account.id, securityEpoch: input.securityEpoch ?? account.securityEpoch },
         ...(input.browserHash && { browserHash: input.browserHash }),
       })
       const isFree = owner === null || owner.id === account.id

@@ -87,14 +87,15 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     }
   }
 
-  /** For those who came by mail so far. */
+  /** For those who came by mail so far: nothing else tells a stranger who was here when the owner came. */
   async function setFirstPassword(
     accountId: string,
     password: string,
-    { origin, keepSessionUid }: { origin: Origin } & Keep,
+    { origin, keepSessionUid, securityEpoch }: { origin: Origin; securityEpoch?: number } & Keep,
   ): Promise<Account> {
-    const holder = await holderOf(accountId)
-    if (holder.passwordHash !== null) throw conflict('password_exists')
+    const found = await holderOf(accountId)
+    if (found.passwordHash !== null) throw conflict('password_exists')
+    const holder = { ...found, ...(securityEpoch !== undefined && { securityEpoch }) }
     return setNew(holder, password, { origin, keepSessionUid, type: 'account.password_set' })
   }
 

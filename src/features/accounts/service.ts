@@ -19,7 +19,7 @@ import {
   type Profile,
   parseUsername,
 } from './schema.ts'
-import type { AccountStore, NewAccount } from './store.ts'
+import type { AccountStore, NewAccount, Seen } from './store.ts'
 
 export type AccountsDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -156,8 +156,16 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     await store.replaceHash(id, { from, to: await passwords.hash(password) })
   }
 
-  /** Profile, user name, language. Nobody is signed out by it. */
-  async function update(actor: Actor, id: string, change: ChangeAccount): Promise<Account> {
+  /**
+   * Profile, user name, language. Nobody is signed out by it. `seen` is the account as it was when its person was
+   * recognised: whoever lost it meanwhile changes nothing.
+   */
+  async function update(
+    actor: Actor,
+    id: string,
+    change: ChangeAccount,
+    seen: Omit<Seen, 'id'> = {},
+  ): Promise<Account> {
     const before = await get(id)
     const username = readUsername(change.username)
     const profile = change.profile && mergeProfile(before.profile, change.profile)
@@ -169,8 +177,9 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     }
     try {
       return await db.inTransaction(async (tx) => {
-        const account = await store.update(tx, id, { ...changed, now: clock.now() })
-        if (!account) throw notFound('account_not_found')
+        const { securityEpoch = before.securityEpoch } = seen
+        const account = await store.update(tx, { id, securityEpoch }, { ...changed, now: clock.now() })
+        if (!account) throw conflict('account_changed_meanwhile')
         const details = { fields: [...Object.keys(changed)] }
         await audit.record(tx, { type: 'account.updated', actor, accountId: id, details })
         return account

@@ -34,6 +34,9 @@ export type Redeemed = { purpose: TicketPurpose; accountId: string | null }
 /** What is absent stays. */
 export type AccountChange = { username?: string | null; profile?: Profile; locale?: string | null; now: Date }
 
+/** An account; with an epoch only as long as what guards it is what it was then. */
+export type Seen = { id: string; securityEpoch?: number }
+
 export type ListAccounts = AccountSearch & { after?: string; limit: number }
 
 export type AccountStore = ReturnType<typeof createAccountStore>
@@ -96,10 +99,11 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
     })
   }
 
-  /** Gives the account as it is now, or null when there is none. */
-  async function update(tx: Tx, id: string, change: AccountChange): Promise<Account | null> {
+  /** Gives the account as it is now, or null when there is none, or none any more that is as it was seen. */
+  async function update(tx: Tx, { id, ...seen }: Seen, change: AccountChange): Promise<Account | null> {
     const { now, ...data } = change
-    const [row] = await tx.account.updateManyAndReturn({ where: { id }, data: { ...data, updatedAt: now } })
+    const where = { id, ...seen }
+    const [row] = await tx.account.updateManyAndReturn({ where, data: { ...data, updatedAt: now } })
     return row ? present(row) : null
   }
 
