@@ -117,6 +117,25 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
     expect(await scrollsSideways(page), 'text twice as big').toBe(false)
   })
 
+  it('sets Allow and Deny side by side on one line, and as close below each other at 320 px', async () => {
+    const page = await walker()
+    const boxes = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('.pair button')].map((button) => {
+          const { left, right, top, bottom } = button.getBoundingClientRect()
+          return { left, right, top, bottom }
+        }),
+      )
+    await page.setViewportSize({ width: 1200, height: 800 })
+    await visit(page, 'consent')
+    const [allow, deny] = await boxes()
+    expect([deny?.top, deny?.bottom]).toEqual([allow?.top, allow?.bottom])
+    const gap = (deny?.left ?? 0) - (allow?.right ?? 0)
+    await page.setViewportSize({ width: 320, height: 560 })
+    const [above, below] = await boxes()
+    expect((below?.top ?? 0) - (above?.bottom ?? 0)).toBeCloseTo(gap)
+  })
+
   it('stays usable in forced colours', async () => {
     expect(await opened('sign-in, every way', { forcedColors: 'active' }, axeViolations)).toEqual([])
   })
