@@ -179,7 +179,6 @@ export type SetupPage = {
 export type SetupDonePage = {
   email: string
   purpose: 'claim' | 'set_password'
-  next?: { name: string; uri: string }
 }
 
 export type DevMail = { id: string; to: string; subject: string; text: string; html: string; at: string }

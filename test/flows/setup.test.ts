@@ -47,6 +47,7 @@ describe('claiming an installation', () => {
     const done = pageOf(await person.submit(short, founder))
     expect(done.status).toBe(200)
     expect(done.html).toContain('founder@example.test')
+    expect(done.html).toContain('<a class="primary" href="/account">Sign in</a>')
     expect(await administrators()).toMatchObject([{ email: founder.email, roles: ['admin'] }])
     expect(await app.auditTypes()).toContain('instance.claimed')
 

@@ -213,7 +213,6 @@ export const samples: Record<string, ReturnType<typeof of>> = {
   'set-up done': of('setup/done', {
     purpose: 'claim',
     email: 'admin@example.test',
-    next: { name: 'sign in', uri: '/account' },
   }),
   'password set': of('setup/done', { email, purpose: 'set_password' }),
   mails: of('dev/mail', {
