@@ -29,7 +29,8 @@ async function startPlayground(config: Config, services: Services, pages: Shared
     ...pages,
   })
   try {
-    return await listenOn(playground.callback(), { port: config.playgroundPort, hosts: config.listen.hosts })
+    const where = { port: config.playgroundPort, hosts: config.listen.hosts }
+    return await listenOn(playground.callback(), where, 'FOYER_PLAYGROUND_PORT')
   } catch (error) {
     services.log.warn({ event: 'playground.unavailable', port: config.playgroundPort, err: error })
     return []
@@ -83,9 +84,8 @@ async function open(config: Config, services: Services, draining: () => boolean)
   const servers = await listenOn(app.callback, config.listen)
   const { port } = config.metrics
   if (port !== undefined) {
-    servers.push(
-      ...(await listenOn(metricsListener(services.telemetry), { port, hosts: config.listen.hosts })),
-    )
+    const where = { port, hosts: config.listen.hosts }
+    servers.push(...(await listenOn(metricsListener(services.telemetry), where, 'METRICS_PORT')))
   }
   const playground = development ? await startPlayground(config, services, pages) : []
   const worker = config.worker === 'inside' ? await runJobs(services) : undefined

@@ -33,11 +33,15 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   })
 }
 
-const portTaken = (port: number, cause: unknown) =>
-  new Error(`Port ${port} is taken: stop what listens there, or set PORT to another one.`, { cause })
+const portTaken = (port: number, setting: string, cause: unknown) =>
+  new Error(`Port ${port} is taken: stop what listens there, or set ${setting} to another one.`, { cause })
 
-/** Listens on every host; a machine without IPv6 does without ::1. */
-export async function listenOn(handler: RequestListener, { port, hosts }: Where): Promise<Server[]> {
+/** Listens on every host; a machine without IPv6 does without ::1. `setting` names the port to whoever finds it taken. */
+export async function listenOn(
+  handler: RequestListener,
+  { port, hosts }: Where,
+  setting = 'PORT',
+): Promise<Server[]> {
   const servers: Server[] = []
   for (const host of hosts) {
     const server = serve(handler)
@@ -49,7 +53,7 @@ export async function listenOn(handler: RequestListener, { port, hosts }: Where)
       const missing = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'
       if (missing && servers.length > 0) continue
       for (const opened of servers) opened.close()
-      throw code === 'EADDRINUSE' ? portTaken(port, error) : error
+      throw code === 'EADDRINUSE' ? portTaken(port, setting, error) : error
     }
   }
   return servers

@@ -105,6 +105,22 @@ async function keepAsking(product: Product, seen: Tally, { next, learn }: Client
   }
 }
 
+describe('a port that is taken', () => {
+  it('of the playground: Foyer runs without it and names the setting that moves it', async () => {
+    const databases = await Promise.all([createTestDatabase(), createTestDatabase()])
+    onTestFinished(async () => void (await Promise.all(databases.map(({ drop }) => drop()))))
+    const product = await started({ databaseUrl: databases[0].url })
+    const beside = await started({
+      databaseUrl: databases[1].url,
+      env: { FOYER_PLAYGROUND_PORT: String(product.port) },
+    })
+    expect(beside.output()).toContain(
+      `Port ${product.port} is taken: stop what listens there, or set FOYER_PLAYGROUND_PORT to another one.`,
+    )
+    expect(await isReady(beside.port)).toBe(true)
+  })
+})
+
 describe('SIGTERM', () => {
   it('under load fails no request, and the process ends in time with what it acknowledged kept', async () => {
     const database = await createTestDatabase()
