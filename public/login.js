@@ -35,7 +35,7 @@ for (const time of document.querySelectorAll('time[data-local]')) {
   const day = time.dataset.local === 'day' && { year: 'numeric', month: 'short', day: 'numeric' }
   time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {
     ...day,
-    hour: '2-digit',
+    hour: 'numeric',
     minute: '2-digit',
   })
 }

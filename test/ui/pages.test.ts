@@ -136,6 +136,21 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
     expect((below?.top ?? 0) - (above?.bottom ?? 0)).toBeCloseTo(gap)
   })
 
+  it('says a time as the clock on the wall does, in the zone and language of the reader', async () => {
+    const times: (string | null)[] = []
+    for (const [timezoneId, lang] of [
+      ['Europe/London', 'en'],
+      ['Asia/Tokyo', 'en'],
+      ['Asia/Dubai', 'ru'],
+    ] as const) {
+      const page = await browser.newPage({ timezoneId })
+      await visit(page, 'code', lang)
+      times.push(await page.locator('time').first().textContent())
+      await page.close()
+    }
+    expect(times.map((time) => time?.replace(/\s/g, ' '))).toEqual(['2:30 PM', '11:30 PM', '18:30'])
+  })
+
   it('stays usable in forced colours', async () => {
     expect(await opened('sign-in, every way', { forcedColors: 'active' }, axeViolations)).toEqual([])
   })
