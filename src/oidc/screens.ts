@@ -133,6 +133,7 @@ export function createScreens({ renderer, restart, artifacts, findApp }: Screens
       ? [t(`error.${code}.title`), t(`error.${code}.detail`)]
       : [view.title, view.detail]
     const fault = status >= 500 ? 'us' : 'you'
+    const isNotThere = status === 404 || status === 410
     const page = {
       status,
       title,
@@ -141,6 +142,7 @@ export function createScreens({ renderer, restart, artifacts, findApp }: Screens
       advice: adviceFor(translator, status),
       error: code,
       reference,
+      ...(isNotThere && { account: '/account' }),
     } as const
     renderer.page(ctx, 'error', page, { status })
   }

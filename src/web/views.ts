@@ -143,6 +143,8 @@ export type ErrorPage = {
   /** The request id, for whoever is asked for help. */
   reference: string
   backTo?: { name: string; uri: string }
+  /** Where one's account is, when what was asked for is no longer there. */
+  account?: string
 }
 
 /** Carries an answer to the client's address by a form (response_mode=form_post). */

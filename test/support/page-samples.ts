@@ -171,6 +171,16 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     reference,
     backTo: { name: 'Acme Quests', uri: 'https://quests.acme.test/' },
   }),
+  'error, nothing there': of('error', {
+    status: 404,
+    title: 'There is nothing here',
+    explanation: 'Check the address. What it named may have been removed.',
+    fault: 'you',
+    advice: 'Go back to where you came from.',
+    error: 'not_found',
+    reference,
+    account: '/account',
+  }),
   'error, ours': of('error', {
     status: 503,
     title: 'Foyer cannot answer right now',
