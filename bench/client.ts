@@ -1,6 +1,6 @@
 // Owns a small HTTP/1.1 client over one socket, one request at a time: it shares a core with the database, so it
 // must cost less than what it measures. Cookies and redirects are up to whoever sends.
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 export type Reply = { status: number; head: string; body: Buffer }
 
@@ -15,8 +15,6 @@ type Waiting = { resolve: (reply: Reply) => void; reject: (error: Error) => void
 const headEnd = Buffer.from('\r\n\r\n')
 
 export async function openConnection(port: number, host = '127.0.0.1'): Promise<Connection> {
-  const socket = connect({ port, host, noDelay: true })
-  let received: Buffer = Buffer.alloc(0)
   let waiting: Waiting | undefined
 
   function fail(error: Error): void {
@@ -24,25 +22,37 @@ export async function openConnection(port: number, host = '127.0.0.1'): Promise<
     waiting = undefined
   }
 
-  socket.on('data', (chunk) => {
-    received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
-    const parsed = parseReply(received)
-    if (!parsed || !waiting) return
-    const { resolve } = waiting
-    waiting = undefined
-    received = received.subarray(parsed.length)
-    resolve(parsed.reply)
-  })
-  socket.on('error', fail)
-  socket.on('close', () => fail(new Error('the server closed the connection')))
-  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+  async function dial(): Promise<Socket> {
+    const dialled = connect({ port, host, noDelay: true })
+    let received: Buffer = Buffer.alloc(0)
+    dialled.on('data', (chunk) => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+      const parsed = parseReply(received)
+      if (!parsed || !waiting) return
+      const { resolve } = waiting
+      waiting = undefined
+      received = received.subarray(parsed.length)
+      resolve(parsed.reply)
+    })
+    dialled.on('error', fail)
+    dialled.on('close', () => fail(new Error('the server closed the connection')))
+    await new Promise<void>((resolve, reject) => dialled.once('connect', resolve).once('error', reject))
+    return dialled
+  }
+
+  let socket = await dial()
+  const exchange = (request: string) =>
+    new Promise<Reply>((resolve, reject) => {
+      waiting = { resolve, reject }
+      socket.write(request)
+    })
+  /** Servers hang up on whoever is silent for some seconds, such as a worker that waits for the others. */
+  const dialAgain = async () => {
+    socket = await dial()
+  }
 
   return {
-    send: (request) =>
-      new Promise((resolve, reject) => {
-        waiting = { resolve, reject }
-        socket.write(request)
-      }),
+    send: (request) => (socket.writable ? exchange(request) : dialAgain().then(() => exchange(request))),
     close: () => socket.destroy(),
   }
 }
