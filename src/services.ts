@@ -9,6 +9,8 @@ import { createDeletionStore } from './features/accounts/deletion-store.ts'
 import { createEmailChange } from './features/accounts/email-change-service.ts'
 import { createEmailChangeStore } from './features/accounts/email-change-store.ts'
 import { createExport } from './features/accounts/export.ts'
+import { createInstanceRoles } from './features/accounts/instance-roles-service.ts'
+import { createInstanceRolesStore } from './features/accounts/instance-roles-store.ts'
 import { createLeakedPasswords } from './features/accounts/password-leaks.ts'
 import { createCommonPasswords } from './features/accounts/password-list.ts'
 import {
@@ -268,6 +270,14 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     endAll: endAllOf,
   })
   const tickets = createTickets({ db, store: accountStore, accounts, clock, audit })
+  const instanceRoles = createInstanceRoles({
+    db,
+    store: createInstanceRolesStore(),
+    accountStore,
+    accounts,
+    clock,
+    audit,
+  })
   const proofs = createProofs(platform, { sealer, audit, outbox, sessions, accounts, accountStore })
 
   const { clients, clientCache, reuseNotice } = createClientFeatures(platform, {
@@ -289,6 +299,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     accountStore,
     accounts,
     tickets,
+    instanceRoles,
     strengthOf,
     ...proofs,
     clients,

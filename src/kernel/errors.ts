@@ -45,6 +45,8 @@ export const invalidCredentials = () => new AppError('unauthenticated', 'invalid
 export const notFound = (code = 'not_found') => new AppError('not_found', code)
 export const forbidden = (code = 'forbidden') => new AppError('forbidden', code)
 export const conflict = (code: string, cause?: unknown) => new AppError('conflict', code, { cause })
+/** RFC 9110 §13.1.1: what was to be changed is not the version that If-Match named. */
+export const preconditionFailed = () => new AppError('conflict', 'precondition_failed')
 export const gone = (code: string) => new AppError('gone', code)
 export const rateLimited = (retryAfterSeconds: number) =>
   new AppError('rate_limited', 'rate_limited', { details: { retryAfterSeconds } })

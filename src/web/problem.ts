@@ -21,9 +21,12 @@ const statusOfKind = {
 const statusOfCode: Record<string, number> = {
   method_not_allowed: 405,
   request_timeout: 408,
+  precondition_failed: 412,
   body_too_large: 413,
   unsupported_media_type: 415,
   misdirected_request: 421,
+  idempotency_key_reused: 422,
+  account_disabled: 423,
   internal_error: 500,
 }
 

@@ -39,6 +39,8 @@ export type StartRecovery = Words & {
   /** Hash of the cookie of the browser that asked. */
   browserHash?: Uint8Array
   interactionUid?: string
+  /** Who asked, when it was not the person: nobody is known at the door. */
+  actor?: Actor
 }
 
 /** What the mail says: in which language, for which app, and where its link leads (`?token=` is added). */
@@ -66,7 +68,7 @@ type Mailing = {
   code: string | null
   /** Of the code, which is over before the link: a mail that shows both states the shorter time. */
   codeExpiresAt: Date
-  words: Words
+  words: Words & { actor?: Actor }
   origin: Origin
 }
 
@@ -107,7 +109,7 @@ export function createRecovery(deps: RecoveryDeps) {
     else await deps.sendMail(tx, { ...mail, template: 'recovery', values: { ...values, code } })
     await audit.record(tx, {
       type: 'mail.requested',
-      actor: { kind: 'stranger' },
+      actor: words.actor ?? { kind: 'stranger' },
       ...(person && { accountId: person.id }),
       requestId: origin.requestId,
       address: origin.address,

@@ -1,9 +1,16 @@
 // Owns accounts: made, found, disabled, their passwords set.
 // Whether somebody is signed in is features/authn; one-time links are tickets.ts.
-import { type AppError, conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+import {
+  type AppError,
+  conflict,
+  type FieldError,
+  invalidInput,
+  notFound,
+  preconditionFailed,
+} from '../../kernel/errors.ts'
 import type { Actor, EventType } from '../../kernel/events.ts'
 import { newId } from '../../kernel/secrets.ts'
-import type { Clock } from '../../kernel/time.ts'
+import { after, type Clock } from '../../kernel/time.ts'
 import type { Passwords } from '../../platform/passwords.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
@@ -57,7 +64,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   const findByIdentifier = (text: string): Promise<Account | null> =>
     store.findByIdentifier(identifierOf(text))
 
-  /** A page of those that the search finds: by the beginning of address or user name, or by part of a name. */
+  /** A page of those that the search finds: by how an address, a user name or the words of a name begin. */
   async function list({ cursor, limit = 50, search, status }: ListOptions = {}) {
     if (cursor !== undefined && !uuid.test(cursor)) throw invalidInput([badCursor])
     const size = Math.min(Math.max(1, limit), longestPage)
@@ -156,6 +163,12 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     await store.replaceHash(id, { from, to: await passwords.hash(password) })
   }
 
+  /** Later than the change before it, so that each has a version of its own. */
+  const moved = ({ updatedAt }: Account): Date => {
+    const now = clock.now()
+    return now > updatedAt ? now : after(updatedAt, 1)
+  }
+
   /**
    * Profile, user name, language. Nobody is signed out by it. `seen` is the account as it was when its person was
    * recognised: whoever lost it meanwhile changes nothing.
@@ -163,7 +176,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
   async function update(
     actor: Actor,
     id: string,
-    change: ChangeAccount,
+    { expected, ...change }: ChangeAccount & { expected?: readonly Date[] | undefined },
     seen: Omit<Seen, 'id'> = {},
   ): Promise<Account> {
     const before = await get(id)
@@ -178,8 +191,9 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     try {
       return await db.inTransaction(async (tx) => {
         const { securityEpoch = before.securityEpoch } = seen
-        const account = await store.update(tx, { id, securityEpoch }, { ...changed, now: clock.now() })
-        if (!account) throw conflict('account_changed_meanwhile')
+        const changes = { ...changed, expected, now: moved(before) }
+        const account = await store.update(tx, { id, securityEpoch }, changes)
+        if (!account) throw expected ? preconditionFailed() : conflict('account_changed_meanwhile')
         const details = { fields: [...Object.keys(changed)] }
         await audit.record(tx, { type: 'account.updated', actor, accountId: id, details })
         return account
@@ -195,7 +209,9 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     const before = await get(id)
     const from: AccountStatus = status === 'active' ? 'disabled' : 'active'
     return db.inTransaction(async (tx) => {
-      const now = clock.now()
+      const now = moved(before)
+      const administrators = status === 'disabled' ? await store.lockAdministrators(tx) : []
+      if (administrators.length === 1 && administrators[0] === id) throw conflict('last_administrator')
       const changed = await store.changeStatus(tx, id, { status, from: [from], now })
       if (!changed) return before
       await endAll(tx, id)

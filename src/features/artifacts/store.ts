@@ -23,6 +23,7 @@ const sweeps = {
   recovery_links: 'expires_at < $1::timestamptz',
   email_challenges: 'expires_at < $1::timestamptz',
   email_confirmations: 'expires_at < $1::timestamptz',
+  idempotency_keys: 'expires_at < $1::timestamptz',
 } as const
 
 /** Deletes expired rows, so that the tables stay as large as what is alive. Gives how many went. */

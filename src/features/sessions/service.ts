@@ -37,6 +37,30 @@ export function createSessions({ db, store, clock, audit, endAllOf }: SessionsDe
     }))
   }
 
+  /** A page of where anybody is signed in, or one person. */
+  async function list({ cursor, limit, accountId }: { cursor?: string; limit: number; accountId?: string }) {
+    const rows = await store.page({
+      ...(cursor !== undefined && { after: cursor }),
+      ...(accountId !== undefined && { accountId }),
+      limit: limit + 1,
+      now: clock.now(),
+    })
+    const data = rows.slice(0, limit).map(({ uid, account_id, device_name, ...row }) => ({
+      id: uid,
+      accountId: account_id,
+      device: deviceNameOf(device_name).device,
+      ...row,
+    }))
+    return { data, nextCursor: rows.length > limit ? (data.at(-1)?.id ?? null) : null }
+  }
+
+  /** Whose session it is; one that has ended is nobody's. */
+  async function getOwner(id: string): Promise<string> {
+    const owner = uidShape.test(id) ? await store.ownerOf(id) : null
+    if (owner === null) throw notFound('session_not_found')
+    return owner
+  }
+
   const record = (
     tx: Tx,
     type: EventType,
@@ -107,5 +131,5 @@ export function createSessions({ db, store, clock, audit, endAllOf }: SessionsDe
     })
   }
 
-  return { listFor, end, endOthers, endOthersIn, endAll, listApps, revokeApp }
+  return { listFor, list, getOwner, end, endOthers, endOthersIn, endAll, listApps, revokeApp }
 }

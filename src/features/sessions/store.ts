@@ -9,6 +9,9 @@ export type SessionRow = {
   last_seen_at: Date
 }
 
+export type OwnedSessionRow = SessionRow & { account_id: string }
+export type SessionPage = { after?: string; limit: number; accountId?: string; now: Date }
+
 export type GrantRow = {
   client_id: string
   created_at: Date
@@ -31,6 +34,26 @@ export function createSessionStore(db: Pick<Db, 'query'>) {
         ORDER BY last_seen_at DESC, uid LIMIT ${mostRows}`,
       values: [accountId, now],
     })
+
+  /** A page of everybody's, or of one account's, in the order of their ids. */
+  const page = ({ after, limit, accountId, now }: SessionPage): Promise<OwnedSessionRow[]> =>
+    db.query<OwnedSessionRow>({
+      name: accountId === undefined ? 'sessions_page' : 'sessions_page_of_account',
+      text: `SELECT uid, account_id, device_name, address, created_at, last_seen_at FROM sessions
+        WHERE uid > $1 AND expires_at > $2::timestamptz AND account_id IS NOT NULL
+          ${accountId === undefined ? '' : 'AND account_id = $4::uuid'}
+        ORDER BY uid LIMIT $3::int`,
+      values: [after ?? '', now, limit, ...(accountId === undefined ? [] : [accountId])],
+    })
+
+  async function ownerOf(uid: string): Promise<string | null> {
+    const [row] = await db.query<{ account_id: string | null }>({
+      name: 'session_owner',
+      text: 'SELECT account_id FROM sessions WHERE uid = $1',
+      values: [uid],
+    })
+    return row?.account_id ?? null
+  }
 
   const listGrants = (accountId: string, now: Date): Promise<GrantRow[]> =>
     db.query<GrantRow>({
@@ -82,5 +105,5 @@ export function createSessionStore(db: Pick<Db, 'query'>) {
     return (await tx.grant.deleteMany({ where: { accountId, clientId } })).count
   }
 
-  return { list, listGrants, end, endAllBut, endGrants }
+  return { list, page, ownerOf, listGrants, end, endAllBut, endGrants }
 }
