@@ -4,6 +4,7 @@ import type Router from '@koa/router'
 import Koa from 'koa'
 import compose from 'koa-compose'
 import { createDoor } from './door.ts'
+import { createManagement } from './management.ts'
 import { createCookieKeys } from './oidc/cookies.ts'
 import { openWithoutOrigin } from './oidc/cors.ts'
 import { structuredTokens } from './oidc/structured-tokens.ts'
@@ -86,6 +87,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     describeProblems(),
     mount(createDevRouter(options)),
     ...createDoor(app, options, { live, protocol }),
+    ...createManagement(options, { live, protocol }),
     limitHeaders(),
     unit,
     mount(createRouter(options, live, protocol)),

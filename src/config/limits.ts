@@ -27,6 +27,9 @@ export const rates = {
   'confirm.address': { burst: 100, periodMs: minutes(15) },
   /** Sign-ups from one /32 or /64; each costs a password hash, whose queue is bounded besides. */
   'register.address': { burst: 200, periodMs: minutes(15) },
+  /** Requests to the management API by one client, or by one person through one client. */
+  'api.read': { burst: 1200, periodMs: minutes(1) },
+  'api.write': { burst: 600, periodMs: minutes(1) },
 } as const satisfies Record<string, Rate>
 
 export type RateName = keyof typeof rates
@@ -69,6 +72,9 @@ export const limits = {
   /** Waits before the second, third, … mail of one challenge. */
   resendWaitsMs: [seconds(30), seconds(60), seconds(120), seconds(300)],
   deletionGraceMs: days(30),
+  /** How long an answer is kept for a repeated Idempotency-Key, and how long its first request may take. */
+  idempotencyMs: hours(24),
+  idempotencyLeaseMs: minutes(1),
   deviceNoticeEveryMs: hours(1),
   /** How long a mail server may be away before a notice is old news. */
   noticeMs: days(2),

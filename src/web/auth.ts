@@ -19,18 +19,27 @@ export function bearerTokenOf(ctx: Koa.Context): string | undefined {
   return credentials.exec(ctx.get('Authorization'))?.[1]
 }
 
-/** The bearer, as `authenticate` knows them; everybody else is refused with 401 (RFC 6750 §3). */
-export async function requireBearer<Known extends Bearer>(
+/**
+ * The bearer, as `authenticate` knows them; everybody else is refused with 401 (RFC 6750 §3). `parameters` of the
+ * challenge follow those that say what is wrong.
+ */
+export async function requireBearer<Known>(
   ctx: Koa.Context,
   authenticate: (token: string) => Promise<Known | undefined>,
+  parameters?: string,
 ): Promise<Known> {
   const token = bearerTokenOf(ctx)
   if (token === undefined) {
-    ctx.set('WWW-Authenticate', 'Bearer')
+    ctx.set('WWW-Authenticate', challenge(parameters))
     throw new AppError('unauthenticated', 'unauthenticated')
   }
   const bearer = await authenticate(token)
   if (bearer) return bearer
-  ctx.set('WWW-Authenticate', 'Bearer error="invalid_token"')
+  ctx.set('WWW-Authenticate', challenge('error="invalid_token"', parameters))
   throw new AppError('unauthenticated', 'invalid_token')
+}
+
+function challenge(...parameters: (string | undefined)[]): string {
+  const given = parameters.filter((parameter) => parameter !== undefined)
+  return given.length === 0 ? 'Bearer' : `Bearer ${given.join(', ')}`
 }

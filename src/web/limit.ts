@@ -6,10 +6,10 @@ import { type RateName, rates } from '../config/limits.ts'
 import { type LimitReport, withReports } from '../platform/limit-reports.ts'
 
 /**
- * Only limits of the network address are told. How an account or an address of mail stands would tell a stranger
- * whether somebody else has been trying there.
+ * Only limits of the network address and of an authenticated caller of the API are told. How an account or an address
+ * of mail stands would tell a stranger whether somebody else has been trying there.
  */
-const isOpen = ({ name }: LimitReport): boolean => name.endsWith('.address')
+const isOpen = ({ name }: LimitReport): boolean => name.endsWith('.address') || name.startsWith('api.')
 
 export function limitHeaders(): Koa.Middleware {
   return async function limitHeaders(ctx, next) {

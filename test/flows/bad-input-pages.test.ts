@@ -177,7 +177,7 @@ describe('everything else', () => {
       '/nothing',
       '/oauth2/nothing',
       '/oauth2/register',
-      '/api/v1/users',
+      '/api/v2/users',
       '/%00',
       '/..%2f',
       '//evil.example/x',

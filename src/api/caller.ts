@@ -1,0 +1,83 @@
+// Owns who asks the management API, as they are now, and how far their rights reach: a client's own token acts as an
+// administrator of the installation, a person's within that person's own rights. What a route asks for is route.ts.
+import type Koa from 'koa'
+import { managementApi } from '../features/clients/first-party.ts'
+import { forbidden, notFound } from '../kernel/errors.ts'
+import type { Actor } from '../kernel/events.ts'
+import type { ReadAccessToken } from '../oidc/access-tokens.ts'
+import type { Resources } from '../oidc/resources.ts'
+import type { StateOf } from '../oidc/token-state.ts'
+import { requireBearer } from '../web/auth.ts'
+
+export type CallersDeps = {
+  issuer: string
+  read: () => ReadAccessToken
+  stateOf: StateOf
+  resources: Pick<Resources, 'find'>
+}
+
+export type Caller = {
+  /** For the audit log. */
+  actor: Actor
+  /** Two callers never share one: limits, cursors and idempotency keys hang on it. */
+  key: string
+  scopes: ReadonlySet<string>
+  /** The account that is all this caller may touch; nothing when they administer the installation. */
+  ownAccount: string | undefined
+}
+
+/**
+ * What a route asks of its caller, and how far it reaches: `installation` is for administrators alone; `account` is the
+ * one that `:id` names, theirs and its own person's; `own` is narrowed by the handler to what belongs to the caller.
+ */
+export type Permission = { scope: string; reach: 'installation' | 'account' | 'own' }
+
+export type Callers = ReturnType<typeof createCallers>
+
+/** Where the metadata of RFC 9728 are: §3.1 puts the well-known part in front of the resource's path. */
+export const resourceMetadataPath = '/.well-known/oauth-protected-resource/api/v1'
+
+export function createCallers({ issuer, read, stateOf, resources }: CallersDeps) {
+  const audience = managementApi(issuer)
+  const metadata = `resource_metadata="${issuer}${resourceMetadataPath}"`
+
+  async function authenticate(token: string): Promise<Caller | undefined> {
+    const claims = read()(token)
+    if (claims?.aud !== audience) return undefined
+    const state = await stateOf(claims)
+    if (!state) return undefined
+    // What the client may ask for is looked up each time, so that taking an API away takes effect at once
+    const open = await resources.find(audience, { clientId: claims.client_id })
+    const scopes = new Set(claims.scope?.split(' ').filter((scope) => open?.scopes.has(scope)))
+    const { account } = state
+    if (!account) {
+      const actor: Actor = { kind: 'client', id: claims.client_id }
+      return { actor, key: claims.client_id, scopes, ownAccount: undefined }
+    }
+    return {
+      actor: { kind: 'account', id: account.id },
+      key: `${claims.client_id} ${account.id}`,
+      scopes,
+      ownAccount: account.roles.includes('admin') ? undefined : account.id,
+    }
+  }
+
+  /** RFC 9728 §5.1: a refusal says where the metadata are. */
+  const identify = (ctx: Koa.Context): Promise<Caller> => requireBearer(ctx, authenticate, metadata)
+
+  /** Throws unless the token has the scope, and its caller the right to what the path names. */
+  function assertMay(ctx: Koa.Context, caller: Caller, { scope, reach }: Permission): void {
+    if (!caller.scopes.has(scope)) {
+      // RFC 6750 §3.1
+      ctx.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}", ${metadata}`)
+      throw forbidden('insufficient_scope')
+    }
+    const { ownAccount } = caller
+    if (ownAccount === undefined || reach === 'own') return
+    if (reach === 'installation') throw forbidden()
+    // Another's account is as unknown as one that never was
+    if (ctx.params.id !== ownAccount) throw notFound('account_not_found')
+  }
+
+  return { identify, assertMay }
+}

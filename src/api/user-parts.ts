@@ -1,0 +1,117 @@
+// Owns the routes about what belongs to one person: where they are signed in, and their roles in the installation.
+import type { InstanceRoles } from '../features/accounts/instance-roles-service.ts'
+import type { Accounts } from '../features/accounts/service.ts'
+import type { Sessions } from '../features/sessions/service.ts'
+import type { Permission } from './caller.ts'
+import { ById, noBody, type Route, route } from './route.ts'
+import { ByRole, BySession, GrantedRole, UserRoles, UserSessions } from './users-schema.ts'
+
+export type UserPartRoutesDeps = {
+  accounts: Pick<Accounts, 'get'>
+  sessions: Pick<Sessions, 'listFor' | 'end' | 'endAll'>
+  instanceRoles: InstanceRoles
+}
+
+export function userPartRoutes(deps: UserPartRoutesDeps): Route[] {
+  return [...sessionRoutes(deps), ...roleRoutes(deps)]
+}
+
+const endSessions: Permission = { scope: 'sessions:write', reach: 'account' }
+
+function sessionRoutes({ accounts, sessions }: UserPartRoutesDeps): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/users/:id/sessions',
+      summary: 'Where a person is signed in, the session seen last first; nobody has more than fifty.',
+      permission: { scope: 'sessions:read', reach: 'account' },
+      limit: 'api.read',
+      params: ById,
+      answer: { status: 200, schema: UserSessions },
+      async handle({ params }) {
+        const { id } = await accounts.get(params.id)
+        const rows = await sessions.listFor(id)
+        const data = rows.map(({ created_at, last_seen_at, ...row }) => ({
+          ...row,
+          user_id: id,
+          created_at: created_at.toISOString(),
+          last_seen_at: last_seen_at.toISOString(),
+        }))
+        return { body: { data, next_cursor: null } }
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/users/:id/sessions',
+      summary: 'Signs a person out everywhere, apps with offline access included.',
+      permission: endSessions,
+      limit: 'api.write',
+      params: ById,
+      answer: { status: 204, schema: noBody },
+      async handle({ caller: { actor }, params, origin: { requestId, address } }) {
+        const { id } = await accounts.get(params.id)
+        await sessions.endAll(id, { actor, requestId, address })
+        return { body: undefined }
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/users/:id/sessions/:session_id',
+      summary: 'Ends one session with its tokens.',
+      permission: endSessions,
+      limit: 'api.write',
+      params: BySession,
+      answer: { status: 204, schema: noBody },
+      async handle({ caller: { actor }, params, origin: { requestId, address } }) {
+        const { id } = await accounts.get(params.id)
+        await sessions.end(id, params.session_id, { actor, requestId, address })
+        return { body: undefined }
+      },
+    }),
+  ]
+}
+
+/** Administrators hold every role of the installation, so nobody else gives one. */
+const giveRoles: Permission = { scope: 'roles:write', reach: 'installation' }
+
+function roleRoutes({ accounts, instanceRoles }: UserPartRoutesDeps): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/users/:id/roles',
+      summary: 'The roles of a person in the installation.',
+      permission: { scope: 'roles:read', reach: 'account' },
+      limit: 'api.read',
+      params: ById,
+      answer: { status: 200, schema: UserRoles },
+      handle: async ({ params }) => ({ body: { data: (await accounts.get(params.id)).roles } }),
+    }),
+    route({
+      method: 'POST',
+      path: '/users/:id/roles',
+      summary: 'Gives a role of the installation; one that is there already stays.',
+      permission: giveRoles,
+      limit: 'api.write',
+      params: ById,
+      body: GrantedRole,
+      answer: { status: 200, schema: UserRoles },
+      async handle({ caller, params, body }) {
+        const data = await instanceRoles.grant(caller.actor, params.id, body.role)
+        return { body: { data } }
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/users/:id/roles/:role',
+      summary: 'Takes a role of the installation; the last administrator stays.',
+      permission: giveRoles,
+      limit: 'api.write',
+      params: ByRole,
+      answer: { status: 204, schema: noBody },
+      async handle({ caller, params }) {
+        await instanceRoles.revoke(caller.actor, params.id, params.role)
+        return { body: undefined }
+      },
+    }),
+  ]
+}
