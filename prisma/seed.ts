@@ -198,7 +198,7 @@ async function seedClients({ clients, issuer, playgroundOrigin }: SeedDeps): Pro
     const wanted = ClientMetadata.parse(metadata)
     const there = await clients.find(id)
     if (!there) await clients.createKnown(actor, { id, secret, metadata: wanted })
-    else if (!isSame(there.metadata, wanted)) await clients.update(actor, id, wanted)
+    else if (!isSame(there.metadata, wanted)) await clients.update(actor, id, { metadata: wanted })
   }
 }
 

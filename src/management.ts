@@ -1,12 +1,16 @@
 // The composition root of the management API. No logic here.
 import type Koa from 'koa'
 import compose from 'koa-compose'
+import { apiRoutes } from './api/apis.ts'
 import { createCallers } from './api/caller.ts'
+import { clientRoutes } from './api/clients.ts'
 import { createCursors } from './api/cursor.ts'
 import { createIdempotency } from './api/idempotency.ts'
 import { createIdempotencyStore } from './api/idempotency-store.ts'
+import { recordRoutes } from './api/records.ts'
 import { resourceMetadata } from './api/resource-metadata.ts'
 import { apiPath, createManagementRouter } from './api/router.ts'
+import { sessionRoutes } from './api/sessions.ts'
 import { userPartRoutes } from './api/user-parts.ts'
 import { userRoutes } from './api/users.ts'
 import { createLimiter } from './platform/limiter.ts'
@@ -23,6 +27,10 @@ export function createManagement(
   const routes = [
     ...userRoutes({ ...services, recoveryUrl: `${issuer}/recover` }),
     ...userPartRoutes(services),
+    ...sessionRoutes(services),
+    ...clientRoutes(services),
+    ...apiRoutes(services),
+    ...recordRoutes(services),
   ]
   const router = createManagementRouter(routes, {
     callers: createCallers({ ...protocol, issuer, read: live.read }),

@@ -34,6 +34,8 @@ import { createAudit } from './features/audit/service.ts'
 import { createReuseNotice, reuseNoticeOf } from './features/authn/reuse-notice.ts'
 import { createHandOver } from './features/challenges/mail.ts'
 import { createChallenges } from './features/challenges/service.ts'
+import { createApis } from './features/clients/apis-service.ts'
+import { createApisStore } from './features/clients/apis-store.ts'
 import { withAccountClient } from './features/clients/built-in.ts'
 import { createClientCache } from './features/clients/cache.ts'
 import { saveFirstParty } from './features/clients/first-party-store.ts'
@@ -230,7 +232,15 @@ function createClientFeatures(
     appName: async (id) => (await clientCache.find(id))?.metadata.client_name ?? id,
     outbox,
   })
-  return { clients, clientCache, reuseNotice }
+  const apis = createApis({
+    db,
+    issuer: config.issuer,
+    store: createApisStore(db),
+    clientStore,
+    clock,
+    audit,
+  })
+  return { clients, apis, clientCache, reuseNotice }
 }
 
 /** What people take along, and how they go. */
@@ -280,7 +290,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
   })
   const proofs = createProofs(platform, { sealer, audit, outbox, sessions, accounts, accountStore })
 
-  const { clients, clientCache, reuseNotice } = createClientFeatures(platform, {
+  const { clients, apis, clientCache, reuseNotice } = createClientFeatures(platform, {
     sealer,
     audit,
     accounts,
@@ -303,6 +313,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     strengthOf,
     ...proofs,
     clients,
+    apis,
     clientCache,
     teams,
     signingKeys,

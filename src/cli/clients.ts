@@ -33,7 +33,9 @@ export async function updateClient(
   const merged = Object.entries({ ...before, ...readObject(json) }).filter(([, value]) => value !== null)
   print(
     output,
-    await services.clients.update(operator, id, parse(ClientMetadata, Object.fromEntries(merged))),
+    await services.clients.update(operator, id, {
+      metadata: parse(ClientMetadata, Object.fromEntries(merged)),
+    }),
   )
   output.say(`The client ${id} is changed.`)
 }

@@ -36,6 +36,8 @@ export const eventTypes = {
   'client.updated': 'A client was changed.',
   'client.deleted': 'A client was removed.',
   'client.secret_rotated': 'A client got a new secret.',
+  'api.saved': 'An API was registered or changed.',
+  'api.client_allowed': 'A client was told what it may ask for at an API.',
   'team.created': 'A team was made.',
   'team.member_added': 'Somebody joined a team.',
   'key.created': 'A signing key was made.',

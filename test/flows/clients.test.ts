@@ -81,11 +81,9 @@ describe('clients', () => {
 
   it('are changed as a whole', async () => {
     const { id, createdAt } = await create(shop({ tos_uri: 'https://shop.example/terms' }))
-    const changed = await registry.clients.update(
-      operator,
-      id,
-      shop({ client_name: 'Store', first_party: true }),
-    )
+    const changed = await registry.clients.update(operator, id, {
+      metadata: shop({ client_name: 'Store', first_party: true }),
+    })
     expect(changed).toMatchObject({ id, createdAt, metadata: { client_name: 'Store', first_party: true } })
     expect(changed.metadata).not.toHaveProperty('tos_uri')
     expect(await registry.clients.get(id)).toEqual(changed)
@@ -93,7 +91,7 @@ describe('clients', () => {
 
   it('do not become confidential, since nobody would know their secret', async () => {
     const { id } = await create(shop({ token_endpoint_auth_method: 'none' }))
-    await expect(registry.clients.update(operator, id, shop())).rejects.toMatchObject({
+    await expect(registry.clients.update(operator, id, { metadata: shop() })).rejects.toMatchObject({
       kind: 'invalid',
       details: { errors: [{ pointer: '/token_endpoint_auth_method' }] },
     })
@@ -119,7 +117,7 @@ describe('clients', () => {
   it('are told to the caches when they change, and not when a change is refused', async () => {
     const told = await heard(async () => {
       const { id } = await create()
-      await registry.clients.update(operator, id, shop({ client_name: 'Store' }))
+      await registry.clients.update(operator, id, { metadata: shop({ client_name: 'Store' }) })
       await registry.clients.rotateSecret(operator, id)
       await registry.clients.remove(operator, id)
       await registry.clients.remove(operator, id).catch(() => undefined)

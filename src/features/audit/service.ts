@@ -1,11 +1,19 @@
 // Owns the audit log: one row per fact, written together with what it tells of.
-// Names of facts are kernel/events.ts; searching them comes with the management API.
+// Names of facts are kernel/events.ts.
 import type { Actor, EventType } from '../../kernel/events.ts'
 import { newId } from '../../kernel/secrets.ts'
-import type { Clock } from '../../kernel/time.ts'
+import { type Clock, dateOf } from '../../kernel/time.ts'
 import type { Bind, Write } from '../../platform/compose.ts'
 import type { Db, Statement, Tx } from '../../platform/postgres.ts'
-import { type AuditDetails, type AuditRow, insertEvent, insertSql, listEvents } from './store.ts'
+import {
+  type AuditDetails,
+  type AuditFilter,
+  type AuditRow,
+  insertEvent,
+  insertSql,
+  listEvents,
+  searchEvents,
+} from './store.ts'
 
 export type AuditEvent = {
   type: EventType
@@ -66,5 +74,15 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
 
   const listFor = (accountId: string): Promise<AuditRow[]> => listEvents(db, accountId)
 
-  return { record, recordAlone, recordStatement, recordWrite, listFor }
+  /** A page, newest first. The cursor is where the page before ended. */
+  async function search(filter: AuditFilter, { cursor, limit }: { cursor?: string; limit: number }) {
+    const [at = '', id = ''] = cursor?.split(' ') ?? []
+    const before = cursor === undefined ? undefined : { at: dateOf(at), id }
+    const rows = await searchEvents(db, filter, { before, limit: limit + 1 })
+    const data = rows.slice(0, limit)
+    const last = rows.length > limit ? data.at(-1) : undefined
+    return { data, nextCursor: last ? `${last.at.toISOString()} ${last.id}` : null }
+  }
+
+  return { search, record, recordAlone, recordStatement, recordWrite, listFor }
 }

@@ -39,6 +39,45 @@ export async function listEvents(db: Pick<Db, 'query'>, accountId: string): Prom
   return rows.reverse()
 }
 
+export type AuditFilter = {
+  type?: string | undefined
+  accountId?: string | undefined
+  clientId?: string | undefined
+  /** RFC 3339. */
+  since?: string | undefined
+  until?: string | undefined
+}
+export type AuditPlace = { at: Date; id: string }
+
+const filters = {
+  type: (value: string) => `type = ${value}::text`,
+  accountId: (value: string) => `account_id = ${value}::uuid`,
+  clientId: (value: string) => `client_id = ${value}::text`,
+  since: (value: string) => `at >= ${value}::timestamptz`,
+  until: (value: string) => `at < ${value}::timestamptz`,
+} satisfies Record<keyof AuditFilter, (value: string) => string>
+
+/** Newest first. Each set of filters is a statement of its own, so that the index of its first column is used. */
+export function searchEvents(
+  db: Pick<Db, 'query'>,
+  filter: AuditFilter,
+  { before, limit }: { before: AuditPlace | undefined; limit: number },
+): Promise<AuditRow[]> {
+  const values: unknown[] = [limit]
+  const bind = (value: unknown): string => `$${values.push(value)}`
+  const names = (Object.keys(filters) as (keyof AuditFilter)[]).filter((name) => filter[name] !== undefined)
+  const conditions = names.map((name) => filters[name](bind(filter[name])))
+  if (before) conditions.push(`(at, id) < (${bind(before.at)}::timestamptz, ${bind(before.id)}::uuid)`)
+  return db.query<AuditRow>({
+    name: ['audit_search', ...names, before ? 'next' : 'first'].join('_'),
+    text: `SELECT id, at, type, actor, account_id AS "accountId", client_id AS "clientId",
+        request_id AS "requestId", address, details
+      FROM audit_events ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+      ORDER BY at DESC, id DESC LIMIT $1::int`,
+    values,
+  })
+}
+
 export async function insertEvent(tx: Tx, row: AuditRow): Promise<void> {
   await tx.auditEvent.create({ data: row, select: { id: true } })
 }

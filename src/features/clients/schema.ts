@@ -54,7 +54,8 @@ function isDistinct(values: readonly string[]): boolean {
   return new Set(values).size === values.length
 }
 
-const fields = z.strictObject({
+/** Each member by itself; what they refuse in the light of others is ClientMetadata. */
+export const ClientFields = z.strictObject({
   client_name: name.optional(),
   application_type: z.enum(['web', 'native']).default('web'),
   redirect_uris: redirectUris.default([]),
@@ -84,26 +85,24 @@ const fields = z.strictObject({
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
 })
 
-type Fields = z.output<typeof fields>
+type Fields = z.output<typeof ClientFields>
 
 /** What a field refuses in the light of others. */
-export const ClientMetadata = fields
-  .superRefine((client, context) => {
-    const refuse = (path: (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path, message })
+export const ClientMetadata = ClientFields.superRefine((client, context) => {
+  const refuse = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: 'custom', path, message })
 
-    for (const member of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
-      for (const [index, uri] of client[member].entries()) {
-        const problem = redirectProblem(uri, client.application_type)
-        if (problem) refuse([member, index], problem)
-      }
+  for (const member of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
+    for (const [index, uri] of client[member].entries()) {
+      const problem = redirectProblem(uri, client.application_type)
+      if (problem) refuse([member, index], problem)
     }
-    for (const [member, message] of contradictions(client)) refuse([member], message)
-  })
-  .transform((client) => ({
-    ...client,
-    response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
-  }))
+  }
+  for (const [member, message] of contradictions(client)) refuse([member], message)
+}).transform((client) => ({
+  ...client,
+  response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
+}))
 export type ClientMetadata = z.output<typeof ClientMetadata>
 
 function contradictions(client: Fields): [keyof Fields, string][] {

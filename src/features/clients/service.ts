@@ -1,11 +1,18 @@
 // Owns clients: registered, changed, their secrets rotated, removed. Every change is told to the caches.
 // What their tokens may do is src/oidc; reading a client for a request is the store's findForProtocol.
-import { type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+import {
+  type FieldError,
+  forbidden,
+  invalidInput,
+  notFound,
+  preconditionFailed,
+} from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import { hashSecret, issueSecret, newId } from '../../kernel/secrets.ts'
 import { after, type Clock, hours } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
+import { firstPartyClient } from './first-party.ts'
 import { type ClientMetadata, needsSecret } from './schema.ts'
 import type { Api, Client, ClientApi, ClientStore } from './store.ts'
 
@@ -70,12 +77,20 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
   }
 
   /** Replaces the registration as a whole (RFC 7592 §2.2). */
-  async function update(actor: Actor, id: string, metadata: ClientMetadata): Promise<Client> {
+  async function update(
+    actor: Actor,
+    id: string,
+    { metadata, expected }: { metadata: ClientMetadata; expected?: readonly Date[] | undefined },
+  ): Promise<Client> {
+    assertOwners(id)
     const before = await get(id)
+    const now = clock.now()
+    // Later than the change before it, so that each has a version of its own
+    const moved = now > before.updatedAt ? now : after(before.updatedAt, 1)
     if (needsSecret(metadata) && !needsSecret(before.metadata)) throw invalidInput([becomesConfidential])
     return db.inTransaction(async (tx) => {
-      const client = await store.update(tx, id, { metadata, now: clock.now() })
-      if (!client) throw notFound('client_not_found')
+      const client = await store.update(tx, id, { metadata, expected, now: moved })
+      if (!client) throw expected ? preconditionFailed() : notFound('client_not_found')
       await audit.record(tx, { type: 'client.updated', actor, clientId: id })
       await store.notify(tx, id)
       return client
@@ -83,6 +98,7 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
   }
 
   async function remove(actor: Actor, id: string): Promise<void> {
+    assertOwners(id)
     await db.inTransaction(async (tx) => {
       if (!(await store.remove(tx, id))) throw notFound('client_not_found')
       await endAllOfClient(tx, id)
@@ -93,6 +109,7 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
 
   /** Two secrets live for a day, the new one and the one before; a third ends at once. */
   async function rotateSecret(actor: Actor, id: string): Promise<{ secret: string; oldExpiresAt: Date }> {
+    assertOwners(id)
     const { secret, hash } = issueSecret('foyer_cs')
     const now = clock.now()
     const oldExpiresAt = after(now, secretOverlapMs)
@@ -127,6 +144,11 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
   }
 
   return { get, find: store.find, list, create, createKnown, update, remove, rotateSecret, saveApi, allowApi }
+}
+
+/** The client of the JSON door follows first-party.ts; with a secret somebody could authenticate as it. */
+function assertOwners(id: string): void {
+  if (id === firstPartyClient) throw forbidden()
 }
 
 const secretMissing: FieldError = {

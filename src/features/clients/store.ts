@@ -103,10 +103,14 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
   async function update(
     tx: Tx,
     id: string,
-    { metadata, now }: { metadata: ClientMetadata; now: Date },
+    {
+      metadata,
+      expected,
+      now,
+    }: { metadata: ClientMetadata; expected?: readonly Date[] | undefined; now: Date },
   ): Promise<Client | null> {
     const [row] = await tx.client.updateManyAndReturn({
-      where: { id },
+      where: { id, ...(expected && { updatedAt: { in: [...expected] } }) },
       data: { ...columnsOf(metadata), updatedAt: now },
     })
     return row ? present(row) : null

@@ -1,0 +1,110 @@
+// Owns the routes about APIs: their scopes, and which clients may ask for which of them.
+import { z } from 'zod'
+import type { Apis } from '../features/clients/apis-service.ts'
+import type { ManagedApi } from '../features/clients/apis-store.ts'
+import type { Permission } from './caller.ts'
+import { ById, Id, listRoute, type Route, route } from './route.ts'
+
+export type ApiRoutesDeps = { apis: Apis }
+
+const read: Permission = { scope: 'clients:read', reach: 'installation' }
+const write: Permission = { scope: 'clients:write', reach: 'installation' }
+
+// RFC 6749 §3.3: scope-token.
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, 'must be one scope')
+const scopes = z.array(scope).max(200)
+/** RFC 8707 §2. */
+const ApiId = Id.refine(
+  (text) => URL.canParse(text) && !text.includes('#'),
+  'must be an absolute URI without a fragment, percent-encoded',
+)
+const ByApi = z.strictObject({ id: ApiId })
+
+const Api = z.object({
+  identifier: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  /** Any client may ask for it; otherwise only those that were allowed to. */
+  open_to_all: z.boolean(),
+  created_at: z.iso.datetime(),
+})
+const SavedApi = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters'),
+  scopes,
+  open_to_all: z.boolean().default(false),
+})
+const ByApiClient = z.strictObject({ id: ApiId, client_id: Id })
+const Allowed = z.object({
+  identifier: z.string(),
+  client_id: z.string(),
+  scopes: z.array(z.string()),
+  serves: z.boolean(),
+})
+/** `serves`: the client is the API itself, and may introspect its tokens. */
+const Allow = z.strictObject({ scopes, serves: z.boolean().default(false) })
+
+const present = ({ identifier, name, scopes, openToAll, createdAt }: ManagedApi) => ({
+  identifier,
+  name,
+  scopes,
+  open_to_all: openToAll,
+  created_at: createdAt.toISOString(),
+})
+
+export function apiRoutes({ apis }: ApiRoutesDeps): Route[] {
+  return [
+    listRoute({
+      path: '/apis',
+      summary: 'APIs that tokens can be for, with their scopes.',
+      permission: read,
+      limit: 'api.read',
+      item: Api,
+      async list(_, page) {
+        const { data, nextCursor } = await apis.list(page)
+        return { data: data.map(present), nextCursor }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/apis/:id',
+      summary: 'One API, by its identifier.',
+      permission: read,
+      limit: 'api.read',
+      params: ById,
+      answer: { status: 200, schema: Api },
+      handle: async ({ params }) => ({ body: present(await apis.get(params.id)) }),
+    }),
+    route({
+      method: 'PUT',
+      path: '/apis/:id',
+      summary: 'Registers an API, or changes the one that is there.',
+      permission: write,
+      limit: 'api.write',
+      params: ByApi,
+      body: SavedApi,
+      answer: { status: 200, schema: Api },
+      async handle({ caller, params, body: { open_to_all: openToAll, ...api } }) {
+        return { body: present(await apis.save(caller.actor, { ...api, openToAll, identifier: params.id })) }
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/apis/:id/clients/:client_id',
+      summary: 'Says which scopes a client may ask for at an API, and whether it is that API.',
+      permission: write,
+      limit: 'api.write',
+      params: ByApiClient,
+      body: Allow,
+      answer: { status: 200, schema: Allowed },
+      async handle({ caller, params: { id: identifier, client_id }, body }) {
+        await apis.allow(caller.actor, client_id, { identifier, ...body })
+        return { body: { identifier, client_id, ...body } }
+      },
+    }),
+  ]
+}
