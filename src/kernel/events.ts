@@ -51,7 +51,8 @@ export type EventType = keyof typeof eventTypes
 /** Who caused a fact. */
 export type Actor =
   | { kind: 'account'; id: string }
-  | { kind: 'client'; id: string }
+  /** Acts within these scopes of the management API; without them it may do nothing by itself. */
+  | { kind: 'client'; id: string; scopes?: readonly string[] }
   | { kind: 'operator' }
   | { kind: 'system' }
   | { kind: 'stranger' }
