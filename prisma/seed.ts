@@ -5,14 +5,16 @@ import type { Accounts } from '../src/features/accounts/service.ts'
 import { managementApi, managementScopes } from '../src/features/clients/first-party.ts'
 import { ClientMetadata } from '../src/features/clients/schema.ts'
 import type { Clients } from '../src/features/clients/service.ts'
+import type { Members } from '../src/features/teams/members-service.ts'
+import type { TeamRole } from '../src/features/teams/policy.ts'
 import type { Teams } from '../src/features/teams/service.ts'
-import type { Role } from '../src/features/teams/store.ts'
 import type { Actor } from '../src/kernel/events.ts'
 
 export type SeedDeps = {
   accounts: Pick<Accounts, 'findByIdentifier' | 'create'>
   clients: Pick<Clients, 'find' | 'createKnown' | 'update' | 'saveApi' | 'allowApi'>
-  teams: Pick<Teams, 'findBySlug' | 'create' | 'addMember' | 'membershipsOf'>
+  teams: Pick<Teams, 'findBySlug' | 'create' | 'membershipsOf'>
+  members: Pick<Members, 'add'>
   issuer: string
   /** Where the playground is, when it is there: its own redirect URIs are added to those everybody knows. */
   playgroundOrigin: string | undefined
@@ -181,14 +183,17 @@ async function seedPeople({ accounts }: SeedDeps): Promise<Account[]> {
   return people
 }
 
-async function seedTeam({ teams }: SeedDeps, people: Partial<Record<Role, Account>>): Promise<void> {
+async function seedTeam(
+  { teams, members }: SeedDeps,
+  people: Partial<Record<TeamRole, Account>>,
+): Promise<void> {
   const team = (await teams.findBySlug('acme')) ?? (await teams.create(actor, { slug: 'acme', name: 'Acme' }))
   for (const role of ['owner', 'member'] as const) {
     const person = people[role]
     if (person?.status !== 'active') continue
     const joined = await teams.membershipsOf(person.id)
     if (joined.some(({ id }) => id === team.id)) continue
-    await teams.addMember(actor, { teamId: team.id, accountId: person.id, role })
+    await members.add(actor, { teamId: team.id, accountId: person.id, role })
   }
 }
 

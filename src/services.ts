@@ -46,6 +46,10 @@ import { createPasswordless } from './features/passwordless/service.ts'
 import { deviceNameOf } from './features/sessions/device-names.ts'
 import { createSessions } from './features/sessions/service.ts'
 import { createSessionStore } from './features/sessions/store.ts'
+import { createAccess } from './features/teams/access.ts'
+import { createMemberStore } from './features/teams/member-store.ts'
+import { createMembers } from './features/teams/members-service.ts'
+import { createOwnership } from './features/teams/ownership-service.ts'
 import { createTeams } from './features/teams/service.ts'
 import { createTeamStore } from './features/teams/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
@@ -243,14 +247,26 @@ function createClientFeatures(
   return { clients, apis, clientCache, reuseNotice }
 }
 
+function createTeamFeatures({ db, clock }: Platform, { audit }: Pick<Founded, 'audit'>) {
+  const store = createTeamStore(db)
+  const memberStore = createMemberStore(db)
+  const access = createAccess({ teamStore: store, memberStore })
+  const shared = { db, clock, audit, access }
+  const teams = createTeams({ ...shared, store, memberStore })
+  const members = createMembers({ ...shared, store: memberStore })
+  const ownership = createOwnership({ teamStore: store, memberStore, audit })
+  return { teams, members, ownership }
+}
+
 /** What people take along, and how they go. */
 function createDeparture(
   { config, db, clock }: Platform,
   founded: Omit<Founded, 'sealer'>,
-  { membershipsOf }: ReturnType<typeof createTeams>,
+  { teams: { membershipsOf }, ownership }: ReturnType<typeof createTeamFeatures>,
 ) {
   const deletion = createDeletion({
     ...founded,
+    ownership,
     db,
     store: createDeletionStore(db),
     clock,
@@ -296,9 +312,9 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     accounts,
     outbox,
   })
-  const teams = createTeams({ db, store: createTeamStore(db), clock, accounts, audit })
+  const inTeams = createTeamFeatures(platform, { audit })
   const signingKeys = createSigningKeyStore({ db, sealer })
-  const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, teams)
+  const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
   return {
     audit,
@@ -315,7 +331,8 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     clients,
     apis,
     clientCache,
-    teams,
+    teams: inTeams.teams,
+    members: inTeams.members,
     signingKeys,
     ...departure,
     claimsOf,

@@ -1,6 +1,6 @@
 // Owns the commands about people and teams.
 import { type Account, CreateAccount } from '../features/accounts/schema.ts'
-import { type Role, roles } from '../features/teams/store.ts'
+import type { TeamRole } from '../features/teams/policy.ts'
 import { notFound } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
 import { parse } from '../web/input.ts'
@@ -8,7 +8,7 @@ import type { Output } from './output.ts'
 import type { CliServices } from './services.ts'
 
 export type AccountCommands = {
-  services: Pick<CliServices, 'accounts' | 'tickets' | 'teams'>
+  services: Pick<CliServices, 'accounts' | 'tickets' | 'teams' | 'members'>
   output: Output
   issuer: string
 }
@@ -95,16 +95,14 @@ export async function createTeam(
 
 export async function addTeamMember(
   { services, output }: AccountCommands,
-  { slug, who, role }: { slug: string; who: string; role: Role },
+  { slug, who, role }: { slug: string; who: string; role: TeamRole },
 ): Promise<void> {
   const team = await services.teams.getBySlug(slug)
   const account = await resolve(services, who)
-  await services.teams.addMember(operator, { teamId: team.id, accountId: account.id, role })
+  await services.members.add(operator, { teamId: team.id, accountId: account.id, role })
   output.data({ team: team.slug, user_id: account.id, role }, account.id)
   output.say(`${account.email} is ${role} of ${team.slug}.`)
 }
-
-export const teamRoles = roles
 
 async function passwordLink(services: AccountCommands['services'], issuer: string, accountId: string) {
   const { token, expiresAt } = await services.tickets.issueTicket({ purpose: 'set_password', accountId })

@@ -1,6 +1,6 @@
 // Owns the command line: names, options, help, and the exit code. What a command does is in the files beside it.
 import { Command, CommanderError, Option } from 'commander'
-import type { Role } from '../features/teams/store.ts'
+import { type TeamRole, teamRoles } from '../features/teams/policy.ts'
 import {
   type AccountCommands,
   addTeamMember,
@@ -10,7 +10,6 @@ import {
   createUser,
   listUsers,
   setPassword,
-  teamRoles,
 } from './accounts.ts'
 import {
   type ClientCommands,
@@ -168,7 +167,7 @@ function addTeamCommands(team: Command, { output, withServices }: Context): void
     .command('add-member <slug> <who>')
     .description('add an account to a team')
     .addOption(new Option('--role <role>').choices(teamRoles).default('member'))
-    .action((slug: string, who: string, { role }: { role: Role }) =>
+    .action((slug: string, who: string, { role }: { role: TeamRole }) =>
       run((commands) => addTeamMember(commands, { slug, who, role })),
     )
 }

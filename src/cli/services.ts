@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import type { Accounts } from '../features/accounts/service.ts'
 import type { Tickets } from '../features/accounts/tickets.ts'
 import type { Clients } from '../features/clients/service.ts'
+import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
 
 export type KeyRow = { kid: string; alg: string; state: string; publishedAt: Date | null }
@@ -15,7 +16,8 @@ export type CliServices = {
     'create' | 'list' | 'get' | 'findByIdentifier' | 'setPassword' | 'disable' | 'enable'
   >
   tickets: Pick<Tickets, 'issueTicket'>
-  teams: Pick<Teams, 'create' | 'getBySlug' | 'addMember'>
+  teams: Pick<Teams, 'create' | 'getBySlug'>
+  members: Pick<Members, 'add'>
   clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>
   listKeys: () => Promise<KeyRow[]>
   /** Lets the statements inside take longer than a browser would wait. */

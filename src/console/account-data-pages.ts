@@ -134,8 +134,7 @@ function mountData({ router, renderer, session, sameOrigin, deletion, exportOf }
       const { until } = await deletion.remove({ kind: 'account', id: account.id }, account.id, byOf(visitor))
       renderer.page(ctx, 'account/deleted', { email: account.email, until })
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'last_administrator') throw error
-      showDelete(ctx, visitor, { typed: '', errors: [lastAdministrator] })
+      showDelete(ctx, visitor, { typed: '', errors: [whyNotDeleted(error)] })
     }
   }
 
@@ -175,4 +174,10 @@ function mountRestore({ router, renderer, sameOrigin, deletion }: DataPagesDeps)
 }
 
 const notConfirmed: PageError = { field: 'confirm', text: { key: 'account.delete_not_confirmed' } }
-const lastAdministrator: PageError = { text: { key: 'account.delete_last_administrator' } }
+
+function whyNotDeleted(error: unknown): PageError {
+  const { code, details } = error instanceof AppError ? error : {}
+  if (code === 'last_administrator') return { text: { key: 'account.delete_last_administrator' } }
+  if (code !== 'last_owner' || !Array.isArray(details?.teams)) throw error
+  return { text: { key: 'account.delete_last_owner', values: { teams: details.teams.join(', ') } } }
+}

@@ -38,3 +38,8 @@ export function newId(now: Date): string {
   const low = (time % 0x10000).toString(16)
   return `${high.padStart(8, '0')}-${low.padStart(4, '0')}-7${randomUUID().slice(15)}`
 }
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Whether a text could be one of our ids: the database takes nothing else for one. */
+export const isId = (text: string): boolean => uuid.test(text)

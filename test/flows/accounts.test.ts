@@ -146,7 +146,7 @@ describe('accounts', () => {
   it('show their claims, teams included, through the view that requests read', async () => {
     const { id, email } = await person({ profile: { name: 'Ada', locale: 'en-GB' }, emailVerified: true })
     const team = await registry.teams.create(operator, { slug: `team-${count}`, name: 'Team' })
-    await registry.teams.addMember(operator, { teamId: team.id, accountId: id, role: 'owner' })
+    await registry.members.add(operator, { teamId: team.id, accountId: id, role: 'owner' })
     const [row] = await registry.db
       .query<Parameters<typeof claimsOf>[0]>({
         text: 'SELECT to_jsonb(a) AS row FROM account_snapshot a WHERE id = $1::uuid',
@@ -354,7 +354,7 @@ describe('teams', () => {
   it('have members with roles', async () => {
     const { id } = await person()
     const team = await registry.teams.create(operator, { slug: `acme-${count}`, name: ' Acme ' })
-    await registry.teams.addMember(operator, { teamId: team.id, accountId: id, role: 'member' })
+    await registry.members.add(operator, { teamId: team.id, accountId: id, role: 'member' })
     expect(await registry.teams.membershipsOf(id)).toEqual([
       { id: team.id, slug: team.slug, name: 'Acme', role: 'member' },
     ])
@@ -368,7 +368,7 @@ describe('teams', () => {
     })
     const member = { teamId: team.id, accountId: id, role: 'member' } as const
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 10 }, () => registry.teams.addMember(operator, member)),
+      Array.from({ length: 10 }, () => registry.members.add(operator, member)),
     )
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     expect(refusalsIn(outcomes)).toEqual(['already_member'])
@@ -380,7 +380,7 @@ describe('teams', () => {
     const team = await registry.teams.create(operator, { slug: `acme-${count}`, name: 'Acme' })
     for (const accountId of [id, newId(registry.clock.now())]) {
       const member = { teamId: team.id, accountId, role: 'member' } as const
-      await expect(registry.teams.addMember(operator, member)).rejects.toMatchObject({ kind: 'not_found' })
+      await expect(registry.members.add(operator, member)).rejects.toMatchObject({ kind: 'not_found' })
     }
   })
 

@@ -35,11 +35,11 @@ async function squatted() {
   expect((await door.ask('PATCH', '/auth/me', { as: access_token, json: words })).status).toBe(200)
   const browser = await rp.tokens({ who: { email, password } })
 
-  const { accounts, emailChange, tickets, teams } = app.services
+  const { accounts, emailChange, tickets, teams, members } = app.services
   const id = (await accounts.findByIdentifier(email))?.id ?? ''
   await accounts.update(operator, id, { locale: 'fr' })
   const team = await teams.create(operator, { slug: `team-${count}`, name: 'Team' })
-  await teams.addMember(operator, { teamId: team.id, accountId: id, role: 'member' })
+  await members.add(operator, { teamId: team.id, accountId: id, role: 'member' })
   const { token: ticket } = await tickets.issueTicket({ purpose: 'set_password', accountId: id })
   const elsewhere = `squatter-${count}@elsewhere.example`
   const origin = newOrigin()

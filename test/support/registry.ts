@@ -8,6 +8,9 @@ import { endAllOf, endAllOfClient } from '../../src/features/artifacts/store.ts'
 import { createAudit } from '../../src/features/audit/service.ts'
 import { createClients } from '../../src/features/clients/service.ts'
 import { createClientStore } from '../../src/features/clients/store.ts'
+import { createAccess } from '../../src/features/teams/access.ts'
+import { createMemberStore } from '../../src/features/teams/member-store.ts'
+import { createMembers } from '../../src/features/teams/members-service.ts'
 import { createTeams } from '../../src/features/teams/service.ts'
 import { createTeamStore } from '../../src/features/teams/store.ts'
 import type { Actor } from '../../src/kernel/events.ts'
@@ -38,7 +41,11 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     endAll: endAllOf,
   })
   const tickets = createTickets({ db, store: accountStore, accounts, clock, audit })
-  const teams = createTeams({ db, store: createTeamStore(db), clock, accounts, audit })
+  const teamStore = createTeamStore(db)
+  const memberStore = createMemberStore(db)
+  const access = createAccess({ teamStore, memberStore })
+  const teams = createTeams({ db, store: teamStore, memberStore, access, clock, audit })
+  const members = createMembers({ db, store: memberStore, access, clock, audit })
   const clientStore = createClientStore(db)
   const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
 
@@ -61,6 +68,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     accountStore,
     tickets,
     teams,
+    members,
     clients,
     clientStore,
   }

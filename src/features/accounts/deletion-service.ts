@@ -22,6 +22,13 @@ export type DeletionDeps = {
   accounts: Pick<Accounts, 'get'>
   clock: Clock
   audit: Pick<Audit, 'record'>
+  /** What becomes of the teams of somebody who goes: features/teams. */
+  ownership: {
+    /** Refuses while others would be left behind in a team without an owner. */
+    assertHandedOver: (tx: Tx, accountId: string) => Promise<void>
+    lockOwned: (tx: Tx, accountId: string) => Promise<string[]>
+    passOn: (tx: Tx, teamIds: readonly string[]) => Promise<void>
+  }
   /** Ends every session and token of an account. */
   endAll: (tx: Tx, accountId: string) => Promise<void>
   sendMail: (tx: Tx, mail: OutboxMail) => Promise<void>
@@ -38,7 +45,7 @@ const batch = 100
 const noticeLifetimeMs = days(7)
 
 export function createDeletion(deps: DeletionDeps) {
-  const { db, store, accountStore, accounts, clock, audit } = deps
+  const { db, store, accountStore, accounts, ownership, clock, audit } = deps
 
   /** Of the mail of a deletion. */
   function mailOf(account: Account, token: string, until: Date): OutboxMail {
@@ -57,6 +64,7 @@ export function createDeletion(deps: DeletionDeps) {
     const before = await accounts.get(id)
     const now = clock.now()
     return db.inTransaction(async (tx) => {
+      await ownership.assertHandedOver(tx, id)
       const administrators = await accountStore.lockAdministrators(tx)
       if (administrators.length === 1 && administrators[0] === id) throw conflict('last_administrator')
       const account = await accountStore.changeStatus(tx, id, {
@@ -133,7 +141,9 @@ export function createDeletion(deps: DeletionDeps) {
     let erased = 0
     for (const id of await store.listDue(deletedBy, batch)) {
       const done = await db.inTransaction(async (tx) => {
+        const teams = await ownership.lockOwned(tx, id)
         if (!(await store.erase(tx, id, deletedBy))) return false
+        await ownership.passOn(tx, teams)
         await deps.endAll(tx, id)
         await audit.record(tx, { type: 'account.erased', actor: { kind: 'system' }, accountId: id })
         return true

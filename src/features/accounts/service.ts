@@ -9,7 +9,8 @@ import {
   preconditionFailed,
 } from '../../kernel/errors.ts'
 import type { Actor, EventType } from '../../kernel/events.ts'
-import { newId } from '../../kernel/secrets.ts'
+import { type Page, type PageOptions, pageOf, readPage } from '../../kernel/pages.ts'
+import { isId, newId } from '../../kernel/secrets.ts'
 import { after, type Clock } from '../../kernel/time.ts'
 import type { Passwords } from '../../platform/passwords.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
@@ -41,12 +42,10 @@ export type AccountsDeps = {
 
 export type Accounts = ReturnType<typeof createAccounts>
 
-const longestPage = 100
 const longestSearch = 100
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function createAccounts({ db, store, passwords, policy, clock, audit, endAll }: AccountsDeps) {
-  const findById = async (id: string): Promise<Account | null> => (uuid.test(id) ? store.findById(id) : null)
+  const findById = async (id: string): Promise<Account | null> => (isId(id) ? store.findById(id) : null)
 
   async function get(id: string): Promise<Account> {
     const account = await findById(id)
@@ -65,18 +64,11 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     store.findByIdentifier(identifierOf(text))
 
   /** A page of those that the search finds: by how an address, a user name or the words of a name begin. */
-  async function list({ cursor, limit = 50, search, status }: ListOptions = {}) {
-    if (cursor !== undefined && !uuid.test(cursor)) throw invalidInput([badCursor])
-    const size = Math.min(Math.max(1, limit), longestPage)
+  async function list({ search, status, ...options }: ListOptions = {}): Promise<Page<Account>> {
+    const page = readPage(options)
     const wanted = search?.trim().slice(0, longestSearch)
-    const rows = await store.list({
-      after: cursor,
-      limit: size + 1,
-      ...(wanted && { search: wanted }),
-      status,
-    })
-    const data = rows.slice(0, size)
-    return { data, nextCursor: rows.length > size ? (data.at(-1)?.id ?? null) : null }
+    const rows = await store.list({ ...page, ...(wanted && { search: wanted }), status })
+    return pageOf(rows, page, ({ id }) => id)
   }
 
   /** Everything an account row needs, its password hashed; done before the transaction, since hashing takes long. */
@@ -249,7 +241,7 @@ export const holderOf = ({ emailCanonical, username, profile }: Account): Passwo
   name: profile.name ?? null,
 })
 
-export type ListOptions = AccountSearch & { cursor?: string; limit?: number }
+export type ListOptions = AccountSearch & PageOptions
 
 const statusEvents = {
   active: 'account.enabled',
@@ -278,12 +270,6 @@ function readUsername(text: string | null | undefined): string | null | undefine
 export function identifierOf(text: string): { emailCanonical: string | null; username: string | null } {
   const email = parseEmail(text)
   return { emailCanonical: email?.canonical ?? null, username: email ? null : parseUsername(text) }
-}
-
-const badCursor: FieldError = {
-  pointer: '/cursor',
-  code: 'invalid',
-  detail: 'Take the cursor from the answer before, unchanged.',
 }
 
 const badUsername: FieldError = {

@@ -44,7 +44,7 @@ export type AccountChange = {
 /** An account; with an epoch only as long as what guards it is what it was then. */
 export type Seen = { id: string; securityEpoch?: number }
 
-export type ListAccounts = AccountSearch & { after?: string; limit: number }
+export type ListAccounts = AccountSearch & { after?: string; take: number }
 
 export type AccountStore = ReturnType<typeof createAccountStore>
 
@@ -66,11 +66,11 @@ export function createAccountStore(db: Pick<Db, 'prisma' | 'query'>) {
   }
 
   /** A page in the order they were made, which is the order of their ids: one statement, each part of it by an index. */
-  const list = ({ after, limit, search, status }: ListAccounts): Promise<Account[]> =>
+  const list = ({ after, take, search, status }: ListAccounts): Promise<Account[]> =>
     db.query<Account>({
       name: search === undefined ? 'accounts_list' : 'accounts_search',
       text: search === undefined ? listSql : searchSql,
-      values: [after ?? firstId, status ?? null, limit, ...(search === undefined ? [] : beginnings(search))],
+      values: [after ?? firstId, status ?? null, take, ...(search === undefined ? [] : beginnings(search))],
     })
 
   async function insert(tx: Tx, { now, ...account }: NewAccount): Promise<Account> {

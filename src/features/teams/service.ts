@@ -1,46 +1,54 @@
-// Owns who belongs to a team and in which role. Tokens and pages learn it through membershipsOf.
-import { conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+// Owns teams: made, found, renamed, deleted. Who belongs to them is members-service.ts.
+import { conflict, type FieldError, forbidden, invalidInput, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
+import { type Page, pageOf, readPage } from '../../kernel/pages.ts'
 import { newId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import { type Db, isUniqueViolation } from '../../platform/postgres.ts'
-import type { Accounts } from '../accounts/service.ts'
 import type { Audit } from '../audit/service.ts'
-import type { Role, Team, TeamStore } from './store.ts'
+import { type Access, assertMay } from './access.ts'
+import type { MemberStore } from './member-store.ts'
+import { may } from './policy.ts'
+import type { ChangeTeam, CreateTeam, ListTeams, OfTeam, Team } from './schema.ts'
+import type { TeamStore } from './store.ts'
 
 export type TeamsDeps = {
   db: Pick<Db, 'inTransaction'>
   store: TeamStore
+  memberStore: Pick<MemberStore, 'insert' | 'membershipsOf'>
+  access: Access
   clock: Clock
-  accounts: Pick<Accounts, 'getActive'>
   audit: Pick<Audit, 'record'>
 }
 
-export type CreateTeam = { slug: string; name: string; description?: string }
-export type AddMember = { teamId: string; accountId: string; role: Role }
 export type Teams = ReturnType<typeof createTeams>
 
 const slugShape = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const longestName = 200
+const longestDescription = 2000
+const longestSearch = 100
 
-export function createTeams({ db, store, clock, accounts, audit }: TeamsDeps) {
+export function createTeams({ db, store, memberStore, access, clock, audit }: TeamsDeps) {
+  /** A person owns what they make; what the operator or a program makes has no members yet. */
   async function create(actor: Actor, input: CreateTeam): Promise<Team> {
-    const name = input.name.trim()
-    assertNamed(input.slug, name)
+    const { slug, name, description = null } = read(input)
     const now = clock.now()
-    const description = input.description ?? null
-    try {
-      return await db.inTransaction(async (tx) => {
-        const team = { id: newId(now), slug: input.slug, name, description, createdAt: now }
-        const created = await store.insert(tx, team)
-        await audit.record(tx, { type: 'team.created', actor, details: { team: created.id } })
-        return created
-      })
-    } catch (cause) {
-      if (isUniqueViolation(cause)) throw conflict('team_slug_taken', cause)
-      throw cause
-    }
+    return withFreeSlug(() =>
+      db.inTransaction(async (tx) => {
+        assertMay(await access.standingOf(actor, null, tx), 'teams.create')
+        const team = await store.insert(tx, { id: newId(now), slug, name, description, createdAt: now })
+        if (actor.kind === 'account') {
+          const owner = { teamId: team.id, accountId: actor.id, role: 'owner', joinedAt: now }
+          await memberStore.insert(tx, owner)
+        }
+        await audit.record(tx, { type: 'team.created', actor, details: { team: team.id } })
+        return team
+      }),
+    )
   }
+
+  const get = async (actor: Actor, { teamId }: OfTeam): Promise<Team> =>
+    (await access.look(actor, teamId)).team
 
   async function getBySlug(slug: string): Promise<Team> {
     const team = await store.findBySlug(slug)
@@ -48,40 +56,85 @@ export function createTeams({ db, store, clock, accounts, audit }: TeamsDeps) {
     return team
   }
 
-  async function addMember(actor: Actor, { teamId, accountId, role }: AddMember): Promise<void> {
-    await accounts.getActive(accountId)
-    try {
-      await db.inTransaction(async (tx) => {
-        if (!(await store.lock(tx, teamId))) throw notFound('team_not_found')
-        await store.insertMember(tx, { teamId, accountId, role, joinedAt: clock.now() })
-        await audit.record(tx, {
-          type: 'team.member_added',
-          actor,
-          accountId,
-          details: { team: teamId, role },
-        })
-      })
-    } catch (cause) {
-      if (isUniqueViolation(cause)) throw conflict('already_member', cause)
-      throw cause
-    }
+  /** A page of all teams, or of their own for those who may not see all. */
+  async function list(actor: Actor, { search, ...options }: ListTeams = {}): Promise<Page<Team>> {
+    const page = readPage(options)
+    const mine = await ownOnly(actor)
+    const wanted = search?.trim().slice(0, longestSearch)
+    const rows = await store.list({ ...page, ...mine, ...(wanted && { search: wanted }) })
+    return pageOf(rows, page, ({ id }) => id)
   }
 
-  return { create, getBySlug, findBySlug: store.findBySlug, addMember, membershipsOf: store.membershipsOf }
+  async function ownOnly(actor: Actor): Promise<{ memberId?: string }> {
+    if (may(await access.standingOf(actor, null), 'teams.list')) return {}
+    if (actor.kind !== 'account') throw forbidden()
+    return { memberId: actor.id }
+  }
+
+  async function update(actor: Actor, { teamId, ...input }: OfTeam & ChangeTeam): Promise<Team> {
+    const change = read(input)
+    return withFreeSlug(() =>
+      db.inTransaction(async (tx) => {
+        const { standing } = await access.enter(tx, actor, teamId)
+        assertMay(standing, 'team.update')
+        const team = await store.update(tx, teamId, change)
+        const details = { team: teamId, fields: Object.keys(change) }
+        await audit.record(tx, { type: 'team.updated', actor, details })
+        return team
+      }),
+    )
+  }
+
+  async function remove(actor: Actor, { teamId }: OfTeam): Promise<void> {
+    await db.inTransaction(async (tx) => {
+      const { team, standing } = await access.enter(tx, actor, teamId)
+      assertMay(standing, 'team.delete')
+      await store.remove(tx, teamId)
+      await audit.record(tx, { type: 'team.deleted', actor, details: { team: teamId, slug: team.slug } })
+    })
+  }
+
+  const { findBySlug } = store
+  const { membershipsOf } = memberStore
+  return { create, get, getBySlug, findBySlug, list, update, remove, membershipsOf }
 }
 
-function assertNamed(slug: string, name: string): void {
+async function withFreeSlug<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (isUniqueViolation(cause)) throw conflict('team_slug_taken', cause)
+    throw cause
+  }
+}
+
+const unsafe = /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u
+
+/** What was given, without the space around it; throws with everything that is wrong. */
+function read<Input extends ChangeTeam>(input: Input): Input {
   const errors: FieldError[] = []
-  if (!slugShape.test(slug)) {
+  const { slug, name: rawName, description: rawDescription } = input
+  const name = rawName?.trim()
+  const description = rawDescription?.trim()
+  if (slug !== undefined && !slugShape.test(slug)) {
     const detail = 'Use lower-case letters, digits and hyphens, 63 characters at most.'
     errors.push({ pointer: '/slug', code: 'slug_invalid', detail })
   }
-  if (name === '' || name.length > longestName || /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(name)) {
-    errors.push({
-      pointer: '/name',
-      code: 'name_invalid',
-      detail: `Give a name of at most ${longestName} characters.`,
-    })
+  if (name !== undefined && (name === '' || name.length > longestName || unsafe.test(name))) {
+    const detail = `Give a name of at most ${longestName} characters.`
+    errors.push({ pointer: '/name', code: 'name_invalid', detail })
+  }
+  if (
+    description !== undefined &&
+    (description.length > longestDescription || unsafe.test(description.replaceAll(/\r?\n/g, ' ')))
+  ) {
+    const detail = `Give a description of at most ${longestDescription} characters.`
+    errors.push({ pointer: '/description', code: 'description_invalid', detail })
   }
   if (errors.length > 0) throw invalidInput(errors)
+  return {
+    ...input,
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description: description === '' ? null : description }),
+  }
 }
