@@ -13,6 +13,7 @@ export function runJobs({
   outbox,
   reuseNotice,
   deletion,
+  invitations,
   log,
 }: Services): Promise<RunningQueue> {
   const tasks = {
@@ -20,6 +21,7 @@ export function runJobs({
       const deleted = await artifacts.sweep()
       if (deleted > 0) log.info({ event: 'artifacts.swept', deleted })
       for (const task of [mailTask, reuseNoticeTask]) await queue.discardDead(task)
+      await invitations.sweep()
       const erased = await deletion.eraseDue()
       if (erased > 0) log.info({ event: 'accounts.erased', erased })
     },

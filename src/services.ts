@@ -47,6 +47,8 @@ import { deviceNameOf } from './features/sessions/device-names.ts'
 import { createSessions } from './features/sessions/service.ts'
 import { createSessionStore } from './features/sessions/store.ts'
 import { createAccess } from './features/teams/access.ts'
+import { createInvitationStore } from './features/teams/invitation-store.ts'
+import { createInvitations } from './features/teams/invitations-service.ts'
 import { createMemberStore } from './features/teams/member-store.ts'
 import { createMembers } from './features/teams/members-service.ts'
 import { createOwnership } from './features/teams/ownership-service.ts'
@@ -247,7 +249,10 @@ function createClientFeatures(
   return { clients, apis, clientCache, reuseNotice }
 }
 
-function createTeamFeatures({ db, clock }: Platform, { audit }: Pick<Founded, 'audit'>) {
+function createTeamFeatures(
+  { config, db, clock }: Platform,
+  { audit, outbox }: Pick<Founded, 'audit' | 'outbox'>,
+) {
   const store = createTeamStore(db)
   const memberStore = createMemberStore(db)
   const access = createAccess({ teamStore: store, memberStore })
@@ -255,7 +260,16 @@ function createTeamFeatures({ db, clock }: Platform, { audit }: Pick<Founded, 'a
   const teams = createTeams({ ...shared, store, memberStore })
   const members = createMembers({ ...shared, store: memberStore })
   const ownership = createOwnership({ teamStore: store, memberStore, audit })
-  return { teams, members, ownership }
+  const invitations = createInvitations({
+    ...shared,
+    store: createInvitationStore(db),
+    teamStore: store,
+    memberStore,
+    limiter: createLimiter({ db }),
+    sendMail: outbox.enqueue,
+    issuer: config.issuer,
+  })
+  return { teams, members, ownership, invitations }
 }
 
 /** What people take along, and how they go. */
@@ -312,7 +326,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     accounts,
     outbox,
   })
-  const inTeams = createTeamFeatures(platform, { audit })
+  const inTeams = createTeamFeatures(platform, { audit, outbox })
   const signingKeys = createSigningKeyStore({ db, sealer })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
@@ -333,6 +347,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     clientCache,
     teams: inTeams.teams,
     members: inTeams.members,
+    invitations: inTeams.invitations,
     signingKeys,
     ...departure,
     claimsOf,

@@ -30,6 +30,10 @@ export const rates = {
   /** Requests to the management API by one client, or by one person through one client. */
   'api.read': { burst: 1200, periodMs: minutes(1) },
   'api.write': { burst: 600, periodMs: minutes(1) },
+  /** Invitations to one address, over all teams. */
+  'invitation.address': { burst: 5, periodMs: hours(24) },
+  /** Invitations of one person, over all teams. */
+  'invitation.inviter': { burst: 100, periodMs: hours(24) },
 } as const satisfies Record<string, Rate>
 
 export type RateName = keyof typeof rates
@@ -75,6 +79,9 @@ export const limits = {
   /** How long an answer is kept for a repeated Idempotency-Key, and how long its first request may take. */
   idempotencyMs: hours(24),
   idempotencyLeaseMs: minutes(1),
+  invitationMs: days(7),
+  /** After it expired: until then its inviter sees what became of it and sends it again. */
+  invitationKeptMs: days(30),
   deviceNoticeEveryMs: hours(1),
   /** How long a mail server may be away before a notice is old news. */
   noticeMs: days(2),

@@ -45,6 +45,12 @@ export const eventTypes = {
   'team.member_removed': 'Somebody was taken off a team.',
   'team.member_left': 'Somebody left a team.',
   'team.member_role_changed': 'A member of a team got another role.',
+  'team.invitation_sent': 'Somebody was invited to a team by mail.',
+  'team.invitation_resent': 'An invitation was mailed again, with a new link.',
+  'team.invitation_revoked': 'An invitation was taken back, or replaced by another.',
+  'team.invitation_accepted': 'An invitation was accepted by whoever has its address.',
+  'team.invitation_voided':
+    'An invitation was worth nothing any more, because its inviter may invite nobody.',
   'team.ownership_transferred': 'A team was handed over to another owner.',
   'team.owner_succeeded': 'The next in line became owner, because the last owner was erased.',
   'key.created': 'A signing key was made.',

@@ -36,6 +36,7 @@ const longest: { [Name in TemplateName]: Record<string, string> } = {
   recovery_used: { device: userAgent, address, at },
   deletion_scheduled: { url: `https://id.example.com/restore?token=${token}`, until: at },
   account_restored: {},
+  team_invitation: { url: `https://id.example.com/invitation?token=${token}`, team: app, until: at },
 }
 
 function letter(template: TemplateName, language = 'en', values = longest[template]) {

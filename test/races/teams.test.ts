@@ -1,5 +1,6 @@
 // Teams in many hands at the same moment, over two products: somebody owns them at the end.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hashSecret, issueSecret } from '../../src/kernel/secrets.ts'
 import type { Services } from '../../src/services.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { raceRounds } from '../support/barrier.ts'
@@ -104,6 +105,27 @@ describe(`in ${rounds} rounds`, () => {
       const states = await Promise.all((await ownersOf(teamId)).map((id) => servicesOf(0).accounts.get(id)))
       expect([round, states.map(({ status }) => status)]).toEqual([round, ['active']])
     }
+  })
+})
+
+describe(`${parallel} at once, ${rounds} rounds`, () => {
+  it('accept an invitation once', async () => {
+    const { accounts, db, invitations } = servicesOf(0)
+    const { teamId } = await teamOf('owner')
+    for (let round = 1; round <= rounds; round += 1) {
+      const person = { email: `accepting-${round}@example.test`, emailVerified: true }
+      const { id } = await accounts.create(operator, person)
+      const invitation = await invitations.create(operator, { teamId, email: person.email, role: 'member' })
+      const { secret: token } = issueSecret('foyer_invitation')
+      const tokenHash = new Uint8Array(hashSecret(token))
+      await db.prisma.teamInvitation.update({ where: { id: invitation.id }, data: { tokenHash } })
+      const { won, refusals } = await race(
+        many((services) => services.invitations.accept({ kind: 'account', id }, { token })),
+      )
+      expect([round, won, refusals]).toEqual([round, 1, ['invitation_gone']])
+    }
+    const { data } = await servicesOf(0).members.list(operator, { teamId, limit: 100 })
+    expect(data).toHaveLength(rounds + 1)
   })
 })
 

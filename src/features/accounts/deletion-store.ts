@@ -31,6 +31,7 @@ export function createDeletionStore(db: Pick<Db, 'query'>) {
     await tx.recoveryLink.deleteMany({ where: { accountId: id } })
     await tx.emailChallenge.deleteMany({ where: { OR: [{ accountId: id }, { emailCanonical }] } })
     await tx.emailConfirmation.deleteMany({ where: { OR: [{ subject: id }, { emailCanonical }] } })
+    await tx.teamInvitation.deleteMany({ where: { emailCanonical } })
     await tx.interaction.deleteMany({ where: { accountId: id } })
     await tx.rateLimit.deleteMany({ where: { key: limitRow({ name: 'login.account', key: id }) } })
     return true

@@ -157,6 +157,12 @@ const bodyOf: Record<TemplateName, (parts: Parts) => Block[]> = {
     paragraph(parts, 'mail.deletion_scheduled.otherwise'),
   ],
   account_restored: (parts) => [paragraph(parts, 'mail.account_restored.lead'), ...notYou(parts)],
+  team_invitation: (parts) => [
+    paragraph(parts, 'mail.team_invitation.lead'),
+    link(parts, 'mail.team_invitation.button'),
+    paragraph(parts, 'mail.team_invitation.until'),
+    { kind: 'small', text: parts.t('mail.team_invitation.ignore') },
+  ],
 }
 
 /** Blocks with a blank line between them: what a mail is where no HTML is shown. */

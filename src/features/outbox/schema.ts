@@ -16,6 +16,7 @@ export type TemplateValues = {
   recovery_used: { device: string; address: string; at: string }
   deletion_scheduled: { url: string; until: string }
   account_restored: Record<never, string>
+  team_invitation: { url: string; team: string; until: string }
 }
 
 export type TemplateName = keyof TemplateValues
@@ -34,6 +35,7 @@ export const templateNames = [
   'recovery_used',
   'deletion_scheduled',
   'account_restored',
+  'team_invitation',
 ] as const satisfies TemplateName[]
 
 type MailOf<Name extends TemplateName> = {

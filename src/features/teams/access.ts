@@ -1,5 +1,5 @@
 // Owns the way into a team: who is asking, what they are there, and that a stranger learns of no team by being refused.
-import { forbidden, notFound } from '../../kernel/errors.ts'
+import { forbidden, invalidInput, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import { isId } from '../../kernel/secrets.ts'
 import type { Tx } from '../../platform/postgres.ts'
@@ -7,9 +7,11 @@ import type { MemberStore } from './member-store.ts'
 import {
   type About,
   instanceRole,
+  isTeamRole,
   may,
   nobody,
   type Permission,
+  type Role,
   type Standing,
   standingOfOther,
   standingOfPerson,
@@ -60,4 +62,11 @@ export function createAccess({ teamStore, memberStore }: AccessDeps) {
 
 export function assertMay(standing: Standing, permission: Permission, about?: About): void {
   if (!may(standing, permission, about)) throw forbidden()
+}
+
+/** A role that somebody names to give it. */
+export function requireRole(name: string): Role {
+  if (isTeamRole(name)) return teamRole(name)
+  const detail = 'Name owner, admin or member.'
+  throw invalidInput([{ pointer: '/role', code: 'role_invalid', detail }])
 }

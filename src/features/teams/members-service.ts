@@ -1,15 +1,15 @@
 // Owns who belongs to a team and in which role. Every change waits for its turn on the team's row, asks the policy
 // about what it finds there, and is taken back when no owner would remain.
-import { conflict, forbidden, invalidInput, notFound } from '../../kernel/errors.ts'
+import { conflict, forbidden, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import { type Page, pageOf, readPage } from '../../kernel/pages.ts'
 import { isId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
-import { type Access, assertMay } from './access.ts'
+import { type Access, assertMay, requireRole } from './access.ts'
 import type { MemberStore } from './member-store.ts'
-import { isTeamRole, type Role, teamRole } from './policy.ts'
+import { type Role, teamRole } from './policy.ts'
 import type { ListMembers, Member, OfMember, OfTeam, WithRole } from './schema.ts'
 
 export type MembersDeps = {
@@ -34,7 +34,7 @@ export function createMembers({ db, store, access, clock, audit }: MembersDeps) 
   async function add(actor: Actor, { teamId, accountId, role }: WithRole): Promise<void> {
     await db.inTransaction(async (tx) => {
       const { standing } = await access.enter(tx, actor, teamId)
-      assertMay(standing, 'members.add', { grants: readRole(role) })
+      assertMay(standing, 'members.add', { grants: requireRole(role) })
       // Disabled people are as unknown as those who never were
       if (!isId(accountId) || !(await store.holdActive(tx, accountId))) throw notFound('account_not_found')
       if (await store.findRole(tx, { teamId, accountId })) throw conflict('already_member')
@@ -88,7 +88,7 @@ export function createMembers({ db, store, access, clock, audit }: MembersDeps) 
       const { standing } = await access.enter(tx, actor, teamId)
       assertMay(standing, 'members.change_role')
       const before = await memberRole(tx, { teamId, accountId })
-      assertMay(standing, 'members.change_role', { target: before.role, grants: readRole(role) })
+      assertMay(standing, 'members.change_role', { target: before.role, grants: requireRole(role) })
       if (before.name === role) return
       if (role === 'owner' && !(await store.holdActive(tx, accountId))) throw notFound('account_not_found')
       await store.setRole(tx, { teamId, accountId }, role)
@@ -128,10 +128,4 @@ export function createMembers({ db, store, access, clock, audit }: MembersDeps) 
   }
 
   return { list, add, remove, leave, changeRole, transfer }
-}
-
-function readRole(name: string): Role {
-  if (isTeamRole(name)) return teamRole(name)
-  const detail = 'Name owner, admin or member.'
-  throw invalidInput([{ pointer: '/role', code: 'role_invalid', detail }])
 }

@@ -33,3 +33,30 @@ export type OfMember = OfTeam & { accountId: string }
 export type WithRole = OfMember & { role: string }
 export type ListTeams = PageOptions & { search?: string }
 export type ListMembers = OfTeam & PageOptions
+
+/** Who is asked to join, as what. The address has rules of its own in the service. */
+export type Invite = OfTeam & { email: string; role: string }
+export const Invite = z.strictObject({ email: z.string().max(320), role: RoleName.default('member') })
+
+/** A role beside the token is overheard rather than refused: it is nothing that the invited choose (security class R). */
+export const AcceptInvitation = z
+  .strictObject({ token: z.string().max(200), role: z.unknown().optional() })
+  .transform(({ token }) => ({ token }))
+export type AcceptInvitation = z.output<typeof AcceptInvitation>
+
+export type OfInvitation = OfTeam & { invitationId: string }
+
+export type Invitation = {
+  id: string
+  email: string
+  role: string
+  state: 'pending' | 'expired' | 'accepted' | 'revoked' | 'void'
+  createdAt: Date
+  expiresAt: Date
+}
+
+/** As its reader sees it, who may be signed in as somebody else. */
+export type SeenInvitation = Pick<Invitation, 'role' | 'state' | 'expiresAt'> & {
+  team: string
+  emailMasked: string
+}
