@@ -218,6 +218,18 @@ function createProtocolStorage(platform: Platform, { sealer, audit }: Pick<Found
   })
 }
 
+function createAccountFeatures(platform: Platform, { audit }: Pick<Founded, 'audit'>) {
+  const { db, clock, passwords } = platform
+  const accountStore = createAccountStore(db)
+  const { policy, strengthOf } = createPasswordRules(platform)
+  const shared = { db, clock, audit }
+  const accounts = createAccounts({ ...shared, store: accountStore, passwords, policy, endAll: endAllOf })
+  const tickets = createTickets({ ...shared, store: accountStore, accounts })
+  const store = createInstanceRolesStore()
+  const instanceRoles = createInstanceRoles({ ...shared, store, accountStore, accounts })
+  return { accountStore, accounts, tickets, instanceRoles, strengthOf }
+}
+
 function createClientFeatures(
   platform: Platform,
   { sealer, audit, accounts, outbox }: Pick<Founded, 'sealer' | 'audit' | 'accounts' | 'outbox'>,
@@ -293,31 +305,13 @@ function createDeparture(
 }
 
 function createFeatures(platform: Platform, sealer: ReturnType<typeof createSealer>) {
-  const { db, clock, passwords } = platform
+  const { db, clock } = platform
   const audit = createAudit({ db, clock })
   const artifacts = createProtocolStorage(platform, { sealer, audit })
   const outbox = createMails(platform, sealer)
   const sessions = createSessions({ db, store: createSessionStore(db), clock, audit, endAllOf })
-  const accountStore = createAccountStore(db)
-  const { policy, strengthOf } = createPasswordRules(platform)
-  const accounts = createAccounts({
-    db,
-    store: accountStore,
-    passwords,
-    policy,
-    clock,
-    audit,
-    endAll: endAllOf,
-  })
-  const tickets = createTickets({ db, store: accountStore, accounts, clock, audit })
-  const instanceRoles = createInstanceRoles({
-    db,
-    store: createInstanceRolesStore(),
-    accountStore,
-    accounts,
-    clock,
-    audit,
-  })
+  const people = createAccountFeatures(platform, { audit })
+  const { accounts, accountStore } = people
   const proofs = createProofs(platform, { sealer, audit, outbox, sessions, accounts, accountStore })
 
   const { clients, apis, clientCache, reuseNotice } = createClientFeatures(platform, {
@@ -336,11 +330,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     outbox,
     reuseNotice,
     sessions,
-    accountStore,
-    accounts,
-    tickets,
-    instanceRoles,
-    strengthOf,
+    ...people,
     ...proofs,
     clients,
     apis,

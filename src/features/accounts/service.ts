@@ -44,6 +44,9 @@ export type Accounts = ReturnType<typeof createAccounts>
 
 const longestSearch = 100
 
+/** Later than the change before it, so that each has a version of its own. */
+const laterThan = ({ updatedAt }: Account, now: Date): Date => (now > updatedAt ? now : after(updatedAt, 1))
+
 export function createAccounts({ db, store, passwords, policy, clock, audit, endAll }: AccountsDeps) {
   const findById = async (id: string): Promise<Account | null> => (isId(id) ? store.findById(id) : null)
 
@@ -155,12 +158,6 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     await store.replaceHash(id, { from, to: await passwords.hash(password) })
   }
 
-  /** Later than the change before it, so that each has a version of its own. */
-  const moved = ({ updatedAt }: Account): Date => {
-    const now = clock.now()
-    return now > updatedAt ? now : after(updatedAt, 1)
-  }
-
   /**
    * Profile, user name, language. Nobody is signed out by it. `seen` is the account as it was when its person was
    * recognised: whoever lost it meanwhile changes nothing.
@@ -183,7 +180,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     try {
       return await db.inTransaction(async (tx) => {
         const { securityEpoch = before.securityEpoch } = seen
-        const changes = { ...changed, expected, now: moved(before) }
+        const changes = { ...changed, expected, now: laterThan(before, clock.now()) }
         const account = await store.update(tx, { id, securityEpoch }, changes)
         if (!account) throw expected ? preconditionFailed() : conflict('account_changed_meanwhile')
         const details = { fields: [...Object.keys(changed)] }
@@ -201,7 +198,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     const before = await get(id)
     const from: AccountStatus = status === 'active' ? 'disabled' : 'active'
     return db.inTransaction(async (tx) => {
-      const now = moved(before)
+      const now = laterThan(before, clock.now())
       const administrators = status === 'disabled' ? await store.lockAdministrators(tx) : []
       if (administrators.length === 1 && administrators[0] === id) throw conflict('last_administrator')
       const changed = await store.changeStatus(tx, id, { status, from: [from], now })
