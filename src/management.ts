@@ -7,10 +7,12 @@ import { clientRoutes } from './api/clients.ts'
 import { createCursors } from './api/cursor.ts'
 import { createIdempotency } from './api/idempotency.ts'
 import { createIdempotencyStore } from './api/idempotency-store.ts'
+import { invitationRoutes } from './api/invitations.ts'
 import { recordRoutes } from './api/records.ts'
 import { resourceMetadata } from './api/resource-metadata.ts'
 import { apiPath, createManagementRouter } from './api/router.ts'
 import { sessionRoutes } from './api/sessions.ts'
+import { teamRoutes } from './api/teams.ts'
 import { userPartRoutes } from './api/user-parts.ts'
 import { userRoutes } from './api/users.ts'
 import { createLimiter } from './platform/limiter.ts'
@@ -28,6 +30,8 @@ export function createManagement(
     ...userRoutes({ ...services, recoveryUrl: `${issuer}/recover` }),
     ...userPartRoutes(services),
     ...sessionRoutes(services),
+    ...teamRoutes(services),
+    ...invitationRoutes(services),
     ...clientRoutes(services),
     ...apiRoutes(services),
     ...recordRoutes(services),
