@@ -1,13 +1,17 @@
-// The benchmark: every scenario against the floor, the library alone and Foyer, interleaved in one run.
-// Only the ratios mean anything on another machine. `npm run bench -- --help` tells the options.
+// The benchmark: every scenario against the floor, the library alone and Foyer, interleaved in one run, and what the
+// goals ask for besides. Only the ratios mean anything on another machine. `npm run bench -- --help` tells the options.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { type Effort, warmUpOf } from './effort.ts'
+import { goalsOf } from './goals.ts'
 import { type Cell, measure, stayAwake } from './measure.ts'
+import { type Options, readOptions, usage } from './options.ts'
+import { type Plan, peopleOf, peopleWithoutHash, planRun, stagesOf } from './plan.ts'
 import { canCount, canPin, pin } from './processes.ts'
-import { type Cells, goalsOf, goalTableOf, type Row, rowOf, tableOf } from './report.ts'
-import { type Scenario, scenarios } from './scenarios.ts'
+import { figuresOf, goalTableOf, lengthTableOf, tableOf } from './report.ts'
+import { type Cells, type Row, rowOf } from './rows.ts'
+import type { Scenario } from './scenarios.ts'
 import {
   type Floor,
   type Foyer,
@@ -20,35 +24,24 @@ import {
 } from './targets.ts'
 import { measureThreeStatements } from './three-statements.ts'
 
-const usage = `npm run bench -- [options]
-  --seconds N    measured time of one cell (4)
-  --warm-up N    seconds of load before the first cell of a scenario on a server (8)
-  --rounds N     interleaved rounds, of which the medians count (3)
-  --only A,B     only scenarios whose name contains one of these
-  --log-level L  LOG_LEVEL of Foyer, whose log goes to a file (info)
-  --json FILE    where the numbers go (bench/results/latest.json)
-`
-
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '4' },
-    rounds: { type: 'string', default: '3' },
-    'warm-up': { type: 'string', default: '8' },
-    'log-level': { type: 'string', default: 'info' },
-    only: { type: 'string', default: '' },
-    json: { type: 'string', default: join(import.meta.dirname, 'results/latest.json') },
-    help: { type: 'boolean', default: false },
-  },
-})
-
 const say = (text: string) => process.stderr.write(text)
 
-function chosenScenarios(only: string): Scenario[] {
-  const parts = only.split(',').filter(Boolean)
-  return scenarios.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))
-}
-
 type Servers = { floor: Floor; library: Target; foyer: Foyer; foyerWithoutHash: Foyer | undefined }
+type Keep = <Server extends { stop(): Promise<void> }>(server: Server) => Server
+
+async function startServers(plan: Plan, options: { folder: string; logLevel: string; keep: Keep }) {
+  const { folder, logLevel, keep } = options
+  const hashless = peopleWithoutHash(plan)
+  return {
+    floor: keep(await startFloor(folder)),
+    library: keep(await startLibrary(folder)),
+    foyer: keep(await startFoyer({ folder, logLevel, people: peopleOf(plan) })),
+    foyerWithoutHash:
+      hashless === undefined
+        ? undefined
+        : keep(await startFoyer({ folder, logLevel, people: hashless, preload: withoutHash })),
+  }
+}
 
 function targetsOf({ floor, library, withoutHash }: Scenario, servers: Servers): Target[] {
   return [
@@ -61,37 +54,36 @@ function targetsOf({ floor, library, withoutHash }: Scenario, servers: Servers):
 async function runRounds(
   chosen: Scenario[],
   servers: Servers,
-  { rounds, seconds, warmUpSeconds }: Effort,
+  { rounds, seconds, warmUp }: Effort,
 ): Promise<Row[]> {
   const cells = new Map<Scenario, Cells>(chosen.map((scenario) => [scenario, {}]))
   for (let round = 1; round <= rounds; round += 1) {
     for (const [scenario, found] of cells) {
+      const wanted = warmUpOf(warmUp, { round, share: scenario.warmUpShare })
       for (const target of targetsOf(scenario, servers)) {
-        // What is compiled stays compiled: later rounds only bring the caches back.
-        const warmUp = round === 1 ? warmUpSeconds : Math.min(warmUpSeconds, 1.5)
-        const cell = await measure(scenario, target, { seconds, warmUpSeconds: warmUp })
+        const cell = await measure(scenario, target, { seconds, warmUp: wanted })
         found[target.name] = [...(found[target.name] ?? []), cell]
-        say(`round ${round}  ${describe(scenario, target, cell)}\n`)
+        const isCold = cell.warmUpOperations < wanted.operations
+        say(
+          `round ${round}  ${describe(scenario, target, cell)}${isCold ? ', which the cap cut short' : ''}\n`,
+        )
       }
     }
   }
   return [...cells].map(([scenario, found]) => rowOf(scenario, found))
 }
 
-type Effort = { rounds: number; seconds: number; warmUpSeconds: number }
+function describe({ name }: Scenario, target: Target, cell: Cell): string {
+  const { microseconds, perSecond, warmUpOperations, warmUpSeconds } = cell
+  const figures = `${microseconds.toFixed(1).padStart(8)} µs ${perSecond.toFixed(0).padStart(7)}/s`
+  const warmth = `warmed up by ${warmUpOperations} in ${warmUpSeconds.toFixed(1)} s`
+  return `${name.padEnd(26)} ${target.name.padEnd(8)} ${figures}  ${warmth}`
+}
 
-const describe = ({ name }: Scenario, target: Target, { microseconds, perSecond }: Cell): string =>
-  `${name.padEnd(26)} ${target.name.padEnd(8)} ${microseconds.toFixed(1).padStart(8)} µs ${perSecond.toFixed(0).padStart(7)}/s`
-
-async function run(): Promise<void> {
-  const effort = {
-    rounds: Number(options.rounds),
-    seconds: Number(options.seconds),
-    // V8 takes its time with a large program: 450 µs in the first second, 300 after eight.
-    warmUpSeconds: Number(options['warm-up']),
-  }
-  const chosen = chosenScenarios(options.only)
-  const logLevel = options['log-level']
+async function run(options: Options): Promise<void> {
+  const { effort, logLevel } = options
+  const plan = planRun(options)
+  say(`${lengthTableOf(stagesOf(plan, effort), effort)}\n\n`)
   if (!canCount())
     say('CPU is counted in /proc, which this system lacks: only requests per second are measured.\n')
   if (canPin()) pin(process.pid, loadCore)
@@ -101,32 +93,36 @@ async function run(): Promise<void> {
   // The embedded database may run as another user.
   chmodSync(folder, 0o755)
   const running: { stop(): Promise<void> }[] = []
-  const keep = <Server extends { stop(): Promise<void> }>(server: Server): Server => {
+  const keep: Keep = (server) => {
     running.push(server)
     return server
   }
   try {
-    const servers = {
-      floor: keep(await startFloor(folder)),
-      library: keep(await startLibrary(folder)),
-      foyer: keep(await startFoyer({ folder, logLevel })),
-      foyerWithoutHash: chosen.some((scenario) => scenario.withoutHash)
-        ? keep(await startFoyer({ folder, logLevel, preload: withoutHash }))
-        : undefined,
-    }
+    const servers = await startServers(plan, { folder, logLevel, keep })
     const rest = stayAwake()
-    const rows = await runRounds(chosen, servers, effort).finally(rest)
-    const refreshed = rows.some(({ scenario }) => scenario === 'refresh')
-    const threeStatements = refreshed
-      ? await measureThreeStatements(servers.foyer, effort.seconds)
-      : undefined
-    const goals = goalsOf(rows, threeStatements)
-    process.stdout.write(`\n${tableOf(rows)}\n\n${goalTableOf(goals)}\n`)
-    save({ machine: machine(), effort, rows, threeStatements, goals })
+    const findings = await measureAll(plan, servers, effort).finally(rest)
+    const { rows } = findings
+    const goals = goalsOf(findings)
+    const parts = [
+      ...(rows.length > 0 ? [tableOf(rows)] : []),
+      goalTableOf(goals),
+      `For README.md:\n\n${figuresOf({ rows, goals, effort })}`,
+    ]
+    process.stdout.write(`\n${parts.join('\n\n')}\n`)
+    save(options.json, { machine: machine(), effort, ...findings, goals })
   } finally {
     await Promise.all(running.map((server) => server.stop()))
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function measureAll({ chosen }: Plan, servers: Servers, effort: Effort) {
+  const rows = await runRounds(chosen, servers, effort)
+  const isRefreshed = rows.some(({ scenario }) => scenario === 'refresh')
+  const threeStatements = isRefreshed
+    ? await measureThreeStatements(servers.foyer, effort.seconds)
+    : undefined
+  return { rows, threeStatements }
 }
 
 const machine = () => ({
@@ -136,11 +132,12 @@ const machine = () => ({
   pinned: canPin(),
 })
 
-function save(results: object): void {
-  mkdirSync(dirname(options.json), { recursive: true })
-  writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
-  say(`\nWritten to ${options.json}\n`)
+function save(file: string, results: object): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
+  say(`\nWritten to ${file}\n`)
 }
 
+const options = readOptions(process.argv.slice(2))
 if (options.help) process.stdout.write(usage)
-else await run()
+else await run(options)

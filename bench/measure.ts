@@ -1,8 +1,11 @@
 // Owns one cell of the table: a scenario against a server for a few seconds, and what that took.
 import { constants, setPriority } from 'node:os'
 import { openConnection } from './client.ts'
+import { isWarm, type Progress, type WarmUp } from './effort.ts'
+import { visitor } from './people.ts'
 import { canCount, cpuOf } from './processes.ts'
 import type { Operation, Scenario } from './scenarios.ts'
+import { quantile } from './statistics.ts'
 import type { Target } from './targets.ts'
 
 export type Cell = {
@@ -14,9 +17,10 @@ export type Cell = {
   statements: number
   p50Ms: number
   p99Ms: number
+  /** What the warm-up before it came to. */
+  warmUpSeconds: number
+  warmUpOperations: number
 }
-
-export type Effort = { seconds: number; warmUpSeconds: number }
 
 /**
  * Keeps this process from falling asleep between two answers. A server whose answers come one by one would pay for
@@ -37,7 +41,7 @@ export function stayAwake(): () => void {
 export async function measure(
   scenario: Scenario,
   target: Target,
-  { seconds, warmUpSeconds }: Effort,
+  { seconds, warmUp }: { seconds: number; warmUp: WarmUp },
 ): Promise<Cell> {
   await target.forget()
   const connections = await Promise.all(
@@ -45,17 +49,15 @@ export async function measure(
   )
   try {
     const operations: Operation[] = []
-    // One after the other: a crowd that signs in at once from one address would be throttled, and rightly.
     for (const [worker, connection] of connections.entries())
-      operations.push(await scenario.prepare({ target, connection, worker }))
-    await repeat(operations, warmUpSeconds)
+      operations.push(await scenario.prepare({ target, connection, visitor: visitor(worker) }))
+    const warmed = await repeat(operations, (done) => isWarm(done, warmUp))
 
     const before = await readings(target)
-    const { latencies, elapsedSeconds } = await repeat(operations, seconds)
+    const { latencies, elapsedSeconds } = await repeat(operations, (done) => done.seconds >= seconds)
     const after = await readings(target)
     const each = (choose: (reading: Readings) => number) =>
       (choose(after) - choose(before)) / latencies.length
-    latencies.sort()
     return {
       operations: latencies.length,
       perSecond: latencies.length / elapsedSeconds,
@@ -63,8 +65,10 @@ export async function measure(
       databaseMicroseconds: each(({ database }) => database),
       // One reading of the metrics more or less does not show in thousands of operations.
       statements: each(({ statements }) => statements),
-      p50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? Number.NaN,
-      p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
+      p50Ms: quantile(latencies, 0.5),
+      p99Ms: quantile(latencies, 0.99),
+      warmUpSeconds: warmed.elapsedSeconds,
+      warmUpOperations: warmed.latencies.length,
     }
   } finally {
     for (const connection of connections) connection.close()
@@ -79,14 +83,13 @@ async function readings(target: Target): Promise<Readings> {
   return { cpu: cpuOf(target.pid), database: target.databaseCpu(), statements }
 }
 
-/** Every operation again and again until the time is over; an operation that fails ends the run. */
-async function repeat(operations: Operation[], seconds: number) {
+/** Every operation again and again until it is enough; one that fails ends the run. The latencies ascend. */
+export async function repeat(operations: Operation[], isEnough: (done: Progress) => boolean) {
   const latencies: number[] = []
   const startedAt = performance.now()
-  const endsAt = startedAt + seconds * 1000
   await Promise.all(
     operations.map(async (operation) => {
-      for (let now = performance.now(); now < endsAt; ) {
+      for (let now = performance.now(); !isEnough(progressAt(now)); ) {
         await operation()
         const done = performance.now()
         latencies.push(done - now)
@@ -94,5 +97,9 @@ async function repeat(operations: Operation[], seconds: number) {
       }
     }),
   )
-  return { latencies: Float64Array.from(latencies), elapsedSeconds: (performance.now() - startedAt) / 1000 }
+  function progressAt(now: number): Progress {
+    return { seconds: (now - startedAt) / 1000, operations: latencies.length }
+  }
+  const elapsedSeconds = (performance.now() - startedAt) / 1000
+  return { latencies: Float64Array.from(latencies).sort(), elapsedSeconds }
 }

@@ -1,57 +1,7 @@
-// Owns what is made of the cells: medians, ratios, the table, and which goals are reached.
-import type { Cell } from './measure.ts'
-import type { Scenario } from './scenarios.ts'
-import type { TargetName } from './targets.ts'
-
-export type Cells = Partial<Record<TargetName, Cell[]>>
-
-export type Row = {
-  scenario: string
-  floor?: Cell
-  library?: Cell
-  foyer?: Cell
-  /** CPU of Foyer as a multiple of the library's, and of the floor's. */
-  toLibrary?: number
-  toFloor?: number
-}
-
-const median = (values: number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const [low = Number.NaN, high = Number.NaN] = [sorted[middle - 1], sorted[middle]]
-  return sorted.length % 2 === 1 ? high : (low + high) / 2
-}
-
-function medianCell(cells: Cell[] | undefined): Cell | undefined {
-  const [first] = cells ?? []
-  if (!first || !cells) return undefined
-  const of = (name: keyof Cell) => median(cells.map((cell) => cell[name]))
-  return {
-    operations: of('operations'),
-    perSecond: of('perSecond'),
-    microseconds: of('microseconds'),
-    databaseMicroseconds: of('databaseMicroseconds'),
-    statements: of('statements'),
-    p50Ms: of('p50Ms'),
-    p99Ms: of('p99Ms'),
-  }
-}
-
-/** A ratio is taken within each round, since a noisy machine is noisy for neighbours alike. */
-function ratio(foyer: Cell[] | undefined, other: Cell[] | undefined): number | undefined {
-  const pairs = (foyer ?? []).flatMap(({ microseconds }, round) => {
-    const against = other?.[round]
-    return against ? [microseconds / against.microseconds] : []
-  })
-  return pairs.length === 0 ? undefined : median(pairs)
-}
-
-export function rowOf({ name }: Scenario, { floor, library, foyer }: Cells): Row {
-  const cells = { floor: medianCell(floor), library: medianCell(library), foyer: medianCell(foyer) }
-  const ratios = { toLibrary: ratio(foyer, library), toFloor: ratio(foyer, floor) }
-  const known = Object.entries({ ...cells, ...ratios }).filter(([, value]) => value !== undefined)
-  return { scenario: name, ...Object.fromEntries(known) }
-}
+// Owns how the findings are told: the tables.
+import { type Effort, lengthOf, type Stage } from './effort.ts'
+import type { Goal } from './goals.ts'
+import type { Row } from './rows.ts'
 
 const number = (value: number | undefined, digits = 0): string =>
   value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits)
@@ -95,53 +45,56 @@ function aligned(lines: string[][]): string {
   return lines.map((line) => line.map(pad).join('  ')).join('\n')
 }
 
-export type Goal = { goal: string; wanted: string; found: string; reached: boolean | undefined }
-
-type Bound = { most: number } | { least: number }
-
-function judged(goal: string, found: number | undefined, bound: Bound, digits = 2): Goal {
-  const wanted = 'most' in bound ? `≤ ${bound.most}` : `≥ ${bound.least}`
-  if (found === undefined || Number.isNaN(found)) return { goal, wanted, found: '–', reached: undefined }
-  const reached = 'most' in bound ? found <= bound.most : found >= bound.least
-  return { goal, wanted, found: found.toFixed(digits), reached }
-}
-
-// Heartbeats and jobs send a statement now and then as well, which shows in the third digit.
-const roundTripsOf = (row: Row | undefined): number | undefined =>
-  row?.foyer && Math.round(row.foyer.statements * 10) / 10
-
-const inverse = (value: number | undefined) => (value === undefined ? undefined : 1 / value)
-
-/** The performance goals that one run on one machine can show, by their numbers. */
-export function goalsOf(rows: Row[], threeStatements: number | undefined): Goal[] {
-  const row = (name: string): Row | undefined => rows.find(({ scenario }) => scenario === name)
-  const refresh = row('refresh')
-  const code = row('code flow with sign-in')
-  const signIn = row('password sign-in')
-  const database = refresh?.foyer?.databaseMicroseconds
-  const perRefresh = database !== undefined && threeStatements ? database / threeStatements : undefined
-  const hashRate = signIn?.foyer && signIn.floor ? signIn.foyer.perSecond / signIn.floor.perSecond : undefined
-  return [
-    judged('1 discovery: floor / Foyer', inverse(row('discovery')?.toFloor), { least: 1 }),
-    judged('1 jwks: floor / Foyer', inverse(row('jwks')?.toFloor), { least: 1 }),
-    judged('2 client_credentials JWT / library', row('client_credentials JWT')?.toLibrary, { most: 1 }),
-    judged('3 client_credentials opaque / library', row('client_credentials opaque')?.toLibrary, {
-      most: 1.2,
-    }),
-    judged('3 introspection / library', row('introspection')?.toLibrary, { most: 1.25 }),
-    judged('3 userinfo / library', row('userinfo')?.toLibrary, { most: 1.4 }),
-    judged('4 refresh, round trips', roundTripsOf(refresh), { most: 2 }, 1),
-    judged('4 refresh / library', refresh?.toLibrary, { most: 1.4 }),
-    judged('5 PostgreSQL per refresh / three statements', perRefresh, { most: 0.5 }),
-    judged('6 code flow, round trips', roundTripsOf(code), { most: 8 }, 1),
-    judged('6 code flow / library, both without a hash', code?.toLibrary, { most: 1.2 }),
-    judged('8 password sign-ins / raw argon2id rate', hashRate, { least: 0.85 }),
-  ]
-}
+const verdict = (reached: boolean | undefined) =>
+  reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT reached'
 
 export function goalTableOf(goals: Goal[]): string {
-  const verdict = (reached: boolean | undefined) =>
-    reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT reached'
   const lines = goals.map(({ goal, wanted, found, reached }) => [goal, wanted, found, verdict(reached)])
   return aligned([['goal', 'wanted', 'found', ''], ...lines])
+}
+
+/** Said before a run: seconds for each of its stages. */
+export function lengthTableOf(stages: Stage[], effort: Effort): string {
+  const lengths = stages.map((stage) => lengthOf(stage, effort))
+  const sum = (choose: (length: { least: number; most: number }) => number) =>
+    lengths.reduce((all, length) => all + choose(length), 0)
+  const total = { least: sum(({ least }) => least), most: sum(({ most }) => most) }
+  const line = (name: string, { least, most }: { least: number; most: number }) => [
+    name,
+    `${number(least)} s`,
+    `${number(most)} s`,
+  ]
+  return aligned([
+    ['all rounds take', 'at least', 'at most'],
+    ...stages.map(({ name }, index) => line(name, lengths[index] ?? total)),
+    line('in all, but for the start and signing in', total),
+  ])
+}
+
+type Figures = { rows: Row[]; goals: Goal[]; effort: Effort }
+
+/** The tables of README.md, as Markdown. */
+export function figuresOf({ rows, goals, effort: { seconds, rounds, warmUp } }: Figures): string {
+  const command = `npm run bench -- --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp.seconds}`
+  const warmth = `warmed up for at least ${warmUp.seconds} s and ${warmUp.operations} operations (a quarter of it for the code flow)`
+  const compared = rows.filter(({ toLibrary }) => toLibrary !== undefined)
+  return [
+    `\`${command}\`, server CPU per operation, Node ${process.versions.node}, each server ${warmth}:`,
+    markdown([
+      ['scenario', 'Foyer ÷ library in memory', 'SQL round trips'],
+      ...compared.map(({ scenario, foyer, toLibrary }) => [
+        scenario,
+        number(toLibrary, 2),
+        number(foyer?.statements, 2),
+      ]),
+    ]),
+    markdown([
+      ['goal', 'wanted', 'found', ''],
+      ...goals.map(({ goal, wanted, found, reached }) => [goal, wanted, found, verdict(reached)]),
+    ]),
+  ].join('\n\n')
+}
+
+function markdown([header = [], ...lines]: string[][]): string {
+  return [header, header.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n')
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { openConnection, requestText } from './client.ts'
 import { clients } from './clients.ts'
+import { addressOf, type Visitor, visitor } from './people.ts'
 import { canPin, family, familyCpu, pin, type Started, start, stop } from './processes.ts'
 
 export type TargetName = 'floor' | 'library' | 'foyer'
@@ -19,8 +20,8 @@ export type Target = {
   host: string
   paths: Record<'authorize' | 'token' | 'introspect' | 'userinfo' | 'jwks' | 'discovery', string>
   clients: Record<'web' | 'opaqueMachine' | 'machine', Registered>
-  /** Where and with what a person signs in, once the authorization endpoint has led to an interaction. */
-  signIn(location: string, person: number): { path: string; form: Record<string, string> }
+  /** Where and with what a visitor signs in, once the authorization endpoint has led to an interaction. */
+  signIn(location: string, visitor: Visitor): { path: string; form: Record<string, string> }
   /** Called before each cell. */
   forget(): Promise<void>
   /** Statements that it has sent to its database. */
@@ -65,7 +66,7 @@ export async function startFloor(folder: string): Promise<Floor> {
     host: `localhost:${port}`,
     paths: { authorize: '/', token: '/', introspect: '/', userinfo: '/', jwks: '/', discovery: '/' },
     clients: { web: anybody, opaqueMachine: anybody, machine: anybody },
-    signIn: () => ({ path: '/argon2id', form: { grant_type: 'none' } }),
+    signIn: (_, person) => ({ path: '/argon2id', form: { grant_type: 'none', ...credentialsOf(person) } }),
     stop: async () => undefined,
   })
   return { raw: target(raw), koa: target(koa), stop: () => stop(started) }
@@ -98,7 +99,7 @@ export async function startLibrary(folder: string): Promise<Target> {
       opaqueMachine: { id: 'bench-opaque', secret: clients.opaqueMachine.secret },
       machine: clients.machine,
     },
-    signIn: (location) => ({ path: location, form: { password: 'not asked for' } }),
+    signIn: (location, person) => ({ path: location, form: credentialsOf(person) }),
     async forget() {
       const connection = await openConnection(port)
       await connection.send(requestText({ path: '/forget', host }))
@@ -108,24 +109,32 @@ export async function startLibrary(folder: string): Promise<Target> {
   }
 }
 
-const people = [
-  { email: 'ada@example.test', password: 'analytical-engine-1843' },
-  { email: 'grace@example.test', password: 'nanoseconds-per-foot-11' },
-  { email: 'admin@example.test', password: 'difference-engine-1822' },
-]
+const credentialsOf = ({ email, password }: Visitor) => ({ email, password })
 
 export type Foyer = Target & { dataDir: string }
-export type FoyerOptions = { folder: string; logLevel: string; preload?: string }
+export type FoyerOptions = {
+  folder: string
+  logLevel: string
+  /** How many people have an account. */
+  people: number
+  preload?: string
+}
 
 export const withoutHash = join(import.meta.dirname, 'without-hash.ts')
 
 /** The product itself, as `npm start` runs it, on a database of its own. */
-export async function startFoyer({ folder, logLevel, preload }: FoyerOptions): Promise<Foyer> {
+export async function startFoyer({ folder, logLevel, people, preload }: FoyerOptions): Promise<Foyer> {
   const name = preload === undefined ? 'foyer' : 'foyer-without-hash'
   const dataDir = join(folder, name)
   const port = await freePort()
   const host = `localhost:${port}`
-  const env = { PORT: String(port), FOYER_PLAYGROUND_PORT: '0', FOYER_DATA_DIR: dataDir, LOG_LEVEL: logLevel }
+  const env = {
+    PORT: String(port),
+    FOYER_PLAYGROUND_PORT: '0',
+    FOYER_DATA_DIR: dataDir,
+    LOG_LEVEL: logLevel,
+    FOYER_TRUSTED_PROXY_HOPS: '1',
+  }
   const script = join(here, '../dist/src/main.js')
   const started = await start({
     script,
@@ -138,6 +147,7 @@ export async function startFoyer({ folder, logLevel, preload }: FoyerOptions): P
   const postmaster = postmasterOf(dataDir)
   if (pinned) for (const pid of family(postmaster)) pin(pid, loadCore)
 
+  for (let number = 0; number < people; number += 1) createPerson(env, visitor(number))
   const registered = {
     web: register(env, clients.web.metadata),
     opaqueMachine: register(env, clients.opaqueMachine.metadata),
@@ -158,10 +168,7 @@ export async function startFoyer({ folder, logLevel, preload }: FoyerOptions): P
       discovery: '/.well-known/openid-configuration',
     },
     clients: registered,
-    signIn: (location, person) => ({
-      path: `${location}/password`,
-      form: people[person % people.length] ?? {},
-    }),
+    signIn: (location, person) => ({ path: `${location}/password`, form: credentialsOf(person) }),
     forget: async () => undefined,
     statements: () => countStatements(port, host),
     databaseCpu: () => familyCpu(postmaster),
@@ -184,14 +191,22 @@ function freePort(): Promise<number> {
 const postmasterOf = (dataDir: string): number =>
   Number(readFileSync(join(dataDir, 'postgres/postmaster.pid'), 'utf8').split('\n', 1)[0])
 
-/** By the command line, from outside, beside the running product. */
-function register(env: Record<string, string>, metadata: object): Registered {
-  const cli = join(here, '../dist/src/cli/main.js')
-  const args = [cli, 'client', 'create', '--json', '--metadata', JSON.stringify(metadata)]
-  const output = execFileSync(process.execPath, args, {
+/** The command line, from outside, beside the running product. */
+function cli(env: Record<string, string>, args: string[], input = ''): string {
+  return execFileSync(process.execPath, [join(here, '../dist/src/cli/main.js'), ...args], {
     env: { PATH: process.env.PATH, ...env },
     encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    input,
   })
+}
+
+function createPerson(env: Record<string, string>, { email, password }: Visitor): void {
+  cli(env, ['user', 'create', email, '--password-stdin'], password)
+}
+
+function register(env: Record<string, string>, metadata: object): Registered {
+  const output = cli(env, ['client', 'create', '--json', '--metadata', JSON.stringify(metadata)])
   const { client_id: id, client_secret: secret } = JSON.parse(output) as Record<string, string>
   if (id === undefined || secret === undefined) throw new Error(`no client was made: ${output}`)
   return { id, secret }
@@ -199,7 +214,8 @@ function register(env: Record<string, string>, metadata: object): Registered {
 
 async function countStatements(port: number, host: string): Promise<number> {
   const connection = await openConnection(port)
-  const { body } = await connection.send(requestText({ path: '/metrics', host }))
+  const headers = { 'X-Forwarded-For': addressOf(0) }
+  const { body } = await connection.send(requestText({ path: '/metrics', host, headers }))
   connection.close()
   return Number(/^foyer_database_statements_total (\S+)$/m.exec(body.toString())?.[1] ?? Number.NaN)
 }

@@ -1,0 +1,50 @@
+// Owns which goals one run on one machine can show, by their numbers, and which of them are reached.
+// None of the numbers here is for the benchmark to change.
+import type { Row } from './rows.ts'
+
+export type Goal = { goal: string; wanted: string; found: string; reached: boolean | undefined }
+
+export type Findings = {
+  rows: Row[]
+  /** Microseconds of PostgreSQL. */
+  threeStatements: number | undefined
+}
+
+type Bound = { most: number } | { least: number }
+
+export function judged(goal: string, found: number | undefined, bound: Bound & { digits?: number }): Goal {
+  const wanted = 'most' in bound ? `≤ ${bound.most}` : `≥ ${bound.least}`
+  if (found === undefined || Number.isNaN(found)) return { goal, wanted, found: '–', reached: undefined }
+  const reached = 'most' in bound ? found <= bound.most : found >= bound.least
+  return { goal, wanted, found: found.toFixed(bound.digits ?? 2), reached }
+}
+
+// Heartbeats and jobs send a statement now and then as well, which shows in the third digit.
+const roundTripsOf = (row: Row | undefined): number | undefined =>
+  row?.foyer && Math.round(row.foyer.statements * 10) / 10
+
+const inverse = (value: number | undefined) => (value === undefined ? undefined : 1 / value)
+
+export function goalsOf({ rows, threeStatements }: Findings): Goal[] {
+  const row = (name: string): Row | undefined => rows.find(({ scenario }) => scenario === name)
+  const toLibrary = (name: string) => row(name)?.toLibrary
+  const signIn = row('password sign-in')
+  const hashRate = signIn?.foyer && signIn.floor ? signIn.foyer.perSecond / signIn.floor.perSecond : undefined
+  const database = row('refresh')?.foyer?.databaseMicroseconds
+  const perRefresh = database !== undefined && threeStatements ? database / threeStatements : undefined
+  const code = 'code flow with sign-in'
+  return [
+    judged('1 discovery: floor / Foyer', inverse(row('discovery')?.toFloor), { least: 1 }),
+    judged('1 jwks: floor / Foyer', inverse(row('jwks')?.toFloor), { least: 1 }),
+    judged('2 client_credentials JWT / library', toLibrary('client_credentials JWT'), { most: 1 }),
+    judged('3 client_credentials opaque / library', toLibrary('client_credentials opaque'), { most: 1.2 }),
+    judged('3 introspection / library', toLibrary('introspection'), { most: 1.25 }),
+    judged('3 userinfo / library', toLibrary('userinfo'), { most: 1.4 }),
+    judged('4 refresh, round trips', roundTripsOf(row('refresh')), { most: 2, digits: 1 }),
+    judged('4 refresh / library', toLibrary('refresh'), { most: 1.4 }),
+    judged('5 PostgreSQL per refresh / three statements', perRefresh, { most: 0.5 }),
+    judged('6 code flow, round trips', roundTripsOf(row(code)), { most: 8, digits: 1 }),
+    judged('6 code flow / library, both without a hash', toLibrary(code), { most: 1.2 }),
+    judged('8 password sign-ins / raw argon2id rate, as many at once', hashRate, { least: 0.85 }),
+  ]
+}
