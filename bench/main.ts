@@ -4,11 +4,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type Effort, warmUpOf } from './effort.ts'
-import { goalsOf } from './goals.ts'
+import { definitions, goalsOf } from './goals.ts'
 import { type Cell, measure, stayAwake } from './measure.ts'
 import { type Options, readOptions, usage } from './options.ts'
 import { type Plan, peopleOf, peopleWithoutHash, planRun, stagesOf } from './plan.ts'
 import { canCount, canPin, pin } from './processes.ts'
+import { measureRefreshForms, summaryOf } from './refresh-in-postgres.ts'
 import { figuresOf, goalTableOf, lengthTableOf, tableOf } from './report.ts'
 import { type Cells, type Row, rowOf } from './rows.ts'
 import type { Scenario } from './scenarios.ts'
@@ -22,7 +23,6 @@ import {
   type Target,
   withoutHash,
 } from './targets.ts'
-import { measureThreeStatements } from './three-statements.ts'
 
 const say = (text: string) => process.stderr.write(text)
 
@@ -101,11 +101,12 @@ async function run(options: Options): Promise<void> {
     const servers = await startServers(plan, { folder, logLevel, keep })
     const rest = stayAwake()
     const findings = await measureAll(plan, servers, effort).finally(rest)
-    const { rows } = findings
+    const { rows, refreshForms } = findings
     const goals = goalsOf(findings)
     const parts = [
       ...(rows.length > 0 ? [tableOf(rows)] : []),
-      goalTableOf(goals),
+      ...(refreshForms ? [summaryOf(refreshForms)] : []),
+      `${goalTableOf(goals)}\n\n${definitions}`,
       `For README.md:\n\n${figuresOf({ rows, goals, effort })}`,
     ]
     process.stdout.write(`\n${parts.join('\n\n')}\n`)
@@ -116,13 +117,10 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-async function measureAll({ chosen }: Plan, servers: Servers, effort: Effort) {
+async function measureAll({ chosen, forms }: Plan, servers: Servers, effort: Effort) {
   const rows = await runRounds(chosen, servers, effort)
-  const isRefreshed = rows.some(({ scenario }) => scenario === 'refresh')
-  const threeStatements = isRefreshed
-    ? await measureThreeStatements(servers.foyer, effort.seconds)
-    : undefined
-  return { rows, threeStatements }
+  const refreshForms = forms && (await measureRefreshForms(servers.foyer, effort, say))
+  return { rows, refreshForms }
 }
 
 const machine = () => ({

@@ -58,9 +58,12 @@ describe('a plan', () => {
 
   it('keeps what has a part of the name, and makes people for it alone', () => {
     const { effort } = readOptions([])
-    expect(stagesOf(planned('refresh'), effort).map(({ name }) => name)).toEqual(['refresh'])
-    const people = ['discovery', 'code flow', 'introspection', ''].map((only) => peopleOf(planned(only)))
-    expect(people).toEqual([0, 0, 32, 32])
+    expect(stagesOf(planned('refresh'), effort).map(({ name }) => name)).toEqual([
+      'refresh',
+      'refresh in PostgreSQL',
+    ])
+    const people = ['discovery', 'code flow', 'refresh in', ''].map((only) => peopleOf(planned(only)))
+    expect(people).toEqual([0, 0, 14, 32])
     expect(['code flow', 'userinfo'].map((only) => peopleWithoutHash(planned(only)))).toEqual([8, undefined])
   })
 
@@ -78,7 +81,12 @@ describe('a plan', () => {
 })
 
 describe('a goal', () => {
-  const nothing = { rows: [], threeStatements: undefined }
+  const nothing = { rows: [], refreshForms: undefined }
+  const found = (number: string, findings: Partial<Parameters<typeof goalsOf>[0]>) =>
+    goalsOf({ ...nothing, ...findings })
+      .filter(({ goal }) => goal.startsWith(number))
+      .map(({ found, reached }) => [found, reached])
+
   it('is reached at its bound, and not judged without a measurement', () => {
     expect(judged('x', 1.2, { most: 1.2 })).toEqual({
       goal: 'x',
@@ -89,5 +97,15 @@ describe('a goal', () => {
     expect(judged('x', 0.84, { least: 0.85 }).reached).toBe(false)
     expect(judged('x', undefined, { most: 1 })).toMatchObject({ found: '–', reached: undefined })
     expect(goalsOf(nothing).every(({ reached }) => reached === undefined)).toBe(true)
+  })
+
+  it('5 compares the writes with the writes, not with the whole refresh', () => {
+    const refreshForms = {
+      threeWrites: [160, 170, 400],
+      oneWrite: [80, 68, 160],
+      ordinaryRefresh: [320, 320, 320],
+      foyerRefresh: [300, 300, 300],
+    }
+    expect(found('5', { refreshForms })).toEqual([['0.40', true]])
   })
 })
