@@ -31,6 +31,7 @@ const longest: { [Name in TemplateName]: Record<string, string> } = {
   no_account: { url: 'https://id.example.com/', app, address },
   new_device: { device: userAgent, address, at },
   password_changed: { device: userAgent, address, at },
+  password_removed: { device: userAgent, address, at },
   email_changed: { from: 'ada@example.test', to: 'ada.lovelace@example.test' },
   tokens_reused: { app, at },
   recovery_used: { device: userAgent, address, at },

@@ -164,6 +164,7 @@ describe('a password', () => {
     })
     await expect(rp.tokens({ who })).rejects.toThrow('401')
     expect(await factsOf(who)).toContain('account.password_removed')
+    expect((await app.mails.next(who.email)).subject).toBe('Your Foyer password was removed')
 
     const unproven = await member({ verified: false })
     await expect(

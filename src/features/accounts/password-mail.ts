@@ -5,12 +5,14 @@ import type { Tx } from '../../platform/postgres.ts'
 import type { Origin } from '../challenges/schema.ts'
 import type { OutboxMail } from '../outbox/schema.ts'
 
+type Template = 'password_changed' | 'password_removed' | 'recovery_used'
+
 export type SendMail = (tx: Tx, mail: OutboxMail) => Promise<void>
 
 /** To the address as it is now: when, from where and on which device it happened. */
 export function noticeOf(
   { email, locale }: { email: string; locale: string | null },
-  { origin, now, template }: { origin: Origin; now: Date; template: 'password_changed' | 'recovery_used' },
+  { origin, now, template }: { origin: Origin; now: Date; template: Template },
 ): OutboxMail {
   return {
     to: email,

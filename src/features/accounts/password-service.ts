@@ -138,7 +138,8 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     await deps.accountStore.voidTickets(tx, { purpose: 'set_password', accountId: holder.id, now })
     await deps.accountStore.forgetFailures(tx, holder.id)
     await audit.record(tx, { type, ...actedBy(holder.id, origin) })
-    await deps.sendMail(tx, noticeOf(holder, { origin, now, template: 'password_changed' }))
+    const template = type === 'account.password_removed' ? 'password_removed' : 'password_changed'
+    await deps.sendMail(tx, noticeOf(holder, { origin, now, template }))
   }
 
   const recordRefusal = (type: EventType, accountId: string, origin: Origin): Promise<void> =>

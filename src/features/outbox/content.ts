@@ -112,7 +112,7 @@ const notYou = (parts: Parts, key: MessageKey = 'mail.not_you'): Block[] => [
   { kind: 'link', text: parts.t('mail.open_account'), url: parts.accountUrl },
 ]
 
-type Notice = 'new_device' | 'password_changed' | 'recovery_used'
+type Notice = 'new_device' | 'password_changed' | 'password_removed' | 'recovery_used'
 
 const notice = (parts: Parts, template: Notice): Block[] => [
   paragraph(parts, `mail.${template}.lead`),
@@ -145,6 +145,7 @@ const bodyOf: Record<TemplateName, (parts: Parts) => Block[]> = {
   no_account: (parts) => [lead(parts, 'no_account'), link(parts, 'mail.no_account.button'), asked(parts)],
   new_device: (parts) => notice(parts, 'new_device'),
   password_changed: (parts) => notice(parts, 'password_changed'),
+  password_removed: (parts) => notice(parts, 'password_removed'),
   email_changed: (parts) => [paragraph(parts, 'mail.email_changed.lead'), ...notYou(parts)],
   tokens_reused: (parts) => [
     paragraph(parts, 'mail.tokens_reused.lead'),

@@ -11,6 +11,7 @@ export type TemplateValues = {
   no_account: { url: string; app?: string; address?: string }
   new_device: { device: string; address: string; at: string }
   password_changed: { device: string; address: string; at: string }
+  password_removed: { device: string; address: string; at: string }
   email_changed: { from: string; to: string }
   tokens_reused: { app: string; at: string }
   recovery_used: { device: string; address: string; at: string }
@@ -30,6 +31,7 @@ export const templateNames = [
   'no_account',
   'new_device',
   'password_changed',
+  'password_removed',
   'email_changed',
   'tokens_reused',
   'recovery_used',
