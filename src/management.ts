@@ -1,41 +1,28 @@
 // The composition root of the management API. No logic here.
 import type Koa from 'koa'
 import compose from 'koa-compose'
-import { apiRoutes } from './api/apis.ts'
 import { createCallers } from './api/caller.ts'
-import { clientRoutes } from './api/clients.ts'
 import { createCursors } from './api/cursor.ts'
+import { describeApi } from './api/docs.ts'
 import { createIdempotency } from './api/idempotency.ts'
 import { createIdempotencyStore } from './api/idempotency-store.ts'
-import { invitationRoutes } from './api/invitations.ts'
-import { recordRoutes } from './api/records.ts'
+import { managementRoutes } from './api/management-routes.ts'
+import { openApiOf } from './api/openapi.ts'
 import { resourceMetadata } from './api/resource-metadata.ts'
 import { apiPath, createManagementRouter } from './api/router.ts'
-import { sessionRoutes } from './api/sessions.ts'
-import { teamRoutes } from './api/teams.ts'
-import { userPartRoutes } from './api/user-parts.ts'
-import { userRoutes } from './api/users.ts'
+import { version } from './kernel/version.ts'
 import { createLimiter } from './platform/limiter.ts'
 import type { AppOptions, LiveProvider, Protocol } from './protocol.ts'
 import { jsonAnswers } from './web/json-answers.ts'
 import { limitHeaders } from './web/limit.ts'
 
 export function createManagement(
-  { config, services }: AppOptions,
+  { config, services, pages }: AppOptions,
   { live, protocol }: { live: LiveProvider; protocol: Protocol },
 ): Koa.Middleware[] {
   const { issuer } = config
   const { db, clock, sealer } = services
-  const routes = [
-    ...userRoutes({ ...services, recoveryUrl: `${issuer}/recover` }),
-    ...userPartRoutes(services),
-    ...sessionRoutes(services),
-    ...teamRoutes(services),
-    ...invitationRoutes(services),
-    ...clientRoutes(services),
-    ...apiRoutes(services),
-    ...recordRoutes(services),
-  ]
+  const routes = managementRoutes({ ...services, recoveryUrl: `${issuer}/recover` })
   const router = createManagementRouter(routes, {
     callers: createCallers({ ...protocol, issuer, read: live.read }),
     limiter: createLimiter({ db }),
@@ -47,6 +34,7 @@ export function createManagement(
   const handle = compose([jsonAnswers(), limitHeaders(), router.routes() as unknown as Koa.Middleware])
   return [
     resourceMetadata({ issuer }),
+    describeApi({ document: openApiOf(routes, version), routes, renderer: pages.renderer, issuer }),
     (ctx, next) => (ctx.path.startsWith(`${apiPath}/`) ? handle(ctx, async () => undefined) : next()),
   ]
 }

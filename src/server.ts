@@ -8,14 +8,13 @@ import { ensureDemo } from './demo.ts'
 import { banner } from './dev/banner.ts'
 import { createPlayground } from './dev/playground.ts'
 import { runJobs } from './jobs.ts'
+import { version } from './kernel/version.ts'
 import type { RunningQueue } from './platform/queue.ts'
 import { createPages, type SharedPages } from './protocol.ts'
 import { openServices, type Services } from './services.ts'
 import { onSignal } from './signals.ts'
 import { metricsListener } from './web/health.ts'
 import { drain, listenOn } from './web/listeners.ts'
-
-const version = '0.1.0'
 
 /** A taken port is said, and ends nothing: the playground is a convenience. */
 async function startPlayground(config: Config, services: Services, pages: SharedPages): Promise<Server[]> {

@@ -20,7 +20,7 @@ const ApiId = Id.refine(
 )
 const ByApi = z.strictObject({ id: ApiId })
 
-const Api = z.object({
+export const Api = z.object({
   identifier: z.string(),
   name: z.string(),
   scopes: z.array(z.string()),

@@ -14,7 +14,7 @@ const read: Permission = { scope: 'clients:read', reach: 'installation' }
 const write: Permission = { scope: 'clients:write', reach: 'installation' }
 
 /** RFC 7591 §3.2.1. */
-const Client = z.looseObject({
+export const Client = z.looseObject({
   client_id: z.string(),
   client_id_issued_at: z.int(),
   client_name: z.string().optional(),
@@ -93,6 +93,7 @@ function registrationRoutes({ clients }: ClientRoutesDeps): Route[] {
     route({
       method: 'GET',
       path: '/clients/:id',
+      versioned: true,
       summary: 'One client.',
       permission: read,
       limit: 'api.read',
@@ -105,6 +106,7 @@ function registrationRoutes({ clients }: ClientRoutesDeps): Route[] {
 
 function changeRoutes({ clients }: ClientRoutesDeps): Route[] {
   const change = {
+    versioned: true,
     permission: write,
     limit: 'api.write',
     params: ById,

@@ -6,9 +6,13 @@ export const etagOf = (version: Date): string => `"${version.getTime().toString(
 
 const tag = /^"([0-9a-z]{1,11})"$/
 
-/** The versions an update may start from; nothing when any will do. A weak or foreign tag never matches. */
-export function expectedBy(ifMatch: string): Date[] | undefined {
+/**
+ * The versions an update may start from; nothing when any will do. A weak or foreign tag never matches, and neither
+ * does any where the change cannot heed it: passing over the condition would be worse.
+ */
+export function expectedBy(ifMatch: string, { versioned }: { versioned?: boolean }): Date[] | undefined {
   if (ifMatch === '' || ifMatch.trim() === '*') return undefined
+  if (!versioned) throw preconditionFailed()
   const millis = ifMatch
     .split(',')
     .map((text) => Number.parseInt(tag.exec(text.trim())?.[1] ?? '', 36))

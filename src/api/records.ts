@@ -10,7 +10,7 @@ export type RecordRoutesDeps = { audit: Pick<Audit, 'search'>; signingKeys: Pick
 const moment = z.iso.datetime()
 const types = Object.keys(eventTypes) as [string, ...string[]]
 
-const Fact = z.object({
+export const Fact = z.object({
   id: z.uuid(),
   at: moment,
   type: z.string(),
@@ -30,7 +30,7 @@ const Filters = z.object({
   until: moment.optional(),
 })
 
-const Key = z.object({
+export const Key = z.object({
   kid: z.string(),
   alg: z.string(),
   state: z.enum(['next', 'active', 'retained']),

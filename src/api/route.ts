@@ -48,6 +48,8 @@ type Declaration<
   summary: string
   permission: Permission
   limit: RateName
+  /** Its answer has an ETag, and its change heeds If-Match. */
+  versioned?: boolean
   params?: Params
   query?: Query
   body?: Body
@@ -57,7 +59,7 @@ type Declaration<
 
 export type Route = Pick<
   Declaration<z.ZodType, z.ZodType, z.ZodType, z.ZodType>,
-  'method' | 'path' | 'summary' | 'permission' | 'limit' | 'answer'
+  'method' | 'path' | 'summary' | 'permission' | 'limit' | 'versioned' | 'answer'
 > & {
   params: z.ZodType
   query: z.ZodType

@@ -50,7 +50,7 @@ export function createManagementRouter(routes: readonly Route[], deps: RouterDep
     const perform = route.prepare(raw, {
       caller,
       cursors,
-      expected: expectedBy(ctx.get('If-Match')),
+      expected: expectedBy(ctx.get('If-Match'), route),
       origin: originOf(ctx),
       language: deps.languageOf(ctx),
     })

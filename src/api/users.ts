@@ -66,6 +66,7 @@ function peopleRoutes({ accounts }: UserRoutesDeps): Route[] {
     route({
       method: 'GET',
       path: '/users/:id',
+      versioned: true,
       summary: 'One person.',
       permission: readOne,
       limit: 'api.read',
@@ -76,6 +77,7 @@ function peopleRoutes({ accounts }: UserRoutesDeps): Route[] {
     route({
       method: 'PATCH',
       path: '/users/:id',
+      versioned: true,
       summary: 'Changes claims, user name and language; null takes one off.',
       permission: writeOne,
       limit: 'api.write',
@@ -114,8 +116,10 @@ function lifeRoutes({ accounts, deletion, recovery, recoveryUrl }: UserRoutesDep
     })
 
   return [
-    turning('/users/:id/disable', 'Disables an account; its sessions and tokens end.', accounts.disable),
-    turning('/users/:id/enable', 'Enables a disabled account.', accounts.enable),
+    turning('/users/:id/disable', 'Disables an account; its sessions and tokens end.', (actor, id) =>
+      accounts.disable(actor, id),
+    ),
+    turning('/users/:id/enable', 'Enables a disabled account.', (actor, id) => accounts.enable(actor, id)),
     turning('/users/:id/restore', 'Undoes a deletion.', async (actor, id) => {
       await accounts.get(id)
       return deletion.restore(actor, id)

@@ -78,6 +78,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   }),
   'setup/done': (_, t) => ({ heading: t('setup.done_heading') }),
   'dev/mail': () => ({ heading: 'Mails' }),
+  'dev/api': () => ({ heading: 'Management API' }),
   ...accountHeads,
 }
 

@@ -188,6 +188,28 @@ export type DevMail = { id: string; to: string; subject: string; text: string; h
 export type DevMailPage = { mails: DevMail[] }
 
 /** Every page by the name of its file in views/. */
+/** The management API, as its declarations tell it. */
+export type ApiPage = {
+  /** Where all paths begin. */
+  base: string
+  document: string
+  groups: ApiGroup[]
+}
+export type ApiGroup = { name: string; operations: ApiOperation[] }
+export type ApiOperation = {
+  id: string
+  method: string
+  path: string
+  summary: string
+  who: string
+  scope: string
+  parameters: { name: string; place: string; required: boolean; kind: string }[]
+  /** JSON Schema. */
+  body: string | undefined
+  status: number
+  answer: string | undefined
+}
+
 export type Pages = {
   'interaction/identifier': IdentifierPage
   'interaction/password': PasswordPage
@@ -210,6 +232,7 @@ export type Pages = {
   'setup/start': SetupPage
   'setup/done': SetupDonePage
   'dev/mail': DevMailPage
+  'dev/api': ApiPage
 } & AccountPages
 
 export type PageName = keyof Pages

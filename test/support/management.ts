@@ -1,5 +1,6 @@
 // Speaks to the management API as a program would, with tokens from the token endpoint.
 import { createDoor, type DoorAsk } from './door.ts'
+import { expectDescribed } from './openapi.ts'
 import { basic, createRp, demoMachine } from './rp.ts'
 
 export type ApiBody = {
@@ -20,6 +21,7 @@ export function createManagement(issuer: string) {
   /** Below /api/v1. */
   async function ask(method: string, path: string, options: DoorAsk = {}): Promise<ApiAnswer> {
     const { status, headers, text, body } = await door.ask(method, `/api/v1${path}`, options)
+    expectDescribed({ method, path }, { status, headers, text })
     return { status, headers, text, body: body as unknown as ApiBody }
   }
 

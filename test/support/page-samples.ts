@@ -238,5 +238,40 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     ],
   }),
   'mails, none': of('dev/mail', { mails: [] }),
+  'management API': of('dev/api', {
+    base: 'http://localhost:3000/api/v1',
+    document: '/api/v1/openapi.json',
+    groups: [
+      {
+        name: 'users',
+        operations: [
+          {
+            id: 'get_users',
+            method: 'GET',
+            path: '/users',
+            summary: 'People.',
+            who: 'Administrators and clients.',
+            scope: 'users:read',
+            parameters: [{ name: 'limit', place: 'query', required: false, kind: 'integer' }],
+            body: undefined,
+            status: 200,
+            answer: '{ "type": "object" }',
+          },
+          {
+            id: 'patch_users_id',
+            method: 'PATCH',
+            path: '/users/{id}',
+            summary: 'One person.',
+            who: 'Administrators and clients; everybody for their own account.',
+            scope: 'users:write',
+            parameters: [],
+            body: '{ "type": "object" }',
+            status: 204,
+            answer: undefined,
+          },
+        ],
+      },
+    ],
+  }),
   ...accountSamples(of),
 }

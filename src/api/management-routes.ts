@@ -1,0 +1,31 @@
+// Owns the list of all routes of the management API: what is not here is not there.
+import { type ApiRoutesDeps, apiRoutes } from './apis.ts'
+import { type ClientRoutesDeps, clientRoutes } from './clients.ts'
+import { type InvitationRoutesDeps, invitationRoutes } from './invitations.ts'
+import { type RecordRoutesDeps, recordRoutes } from './records.ts'
+import type { Route } from './route.ts'
+import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts'
+import { type TeamRoutesDeps, teamRoutes } from './teams.ts'
+import { type UserPartRoutesDeps, userPartRoutes } from './user-parts.ts'
+import { type UserRoutesDeps, userRoutes } from './users.ts'
+
+export type ManagementDeps = UserRoutesDeps &
+  UserPartRoutesDeps &
+  SessionRoutesDeps &
+  TeamRoutesDeps &
+  InvitationRoutesDeps &
+  ClientRoutesDeps &
+  ApiRoutesDeps &
+  RecordRoutesDeps
+
+/** Nothing is asked of the services before a request comes. */
+export const managementRoutes = (deps: ManagementDeps): Route[] => [
+  ...userRoutes(deps),
+  ...userPartRoutes(deps),
+  ...sessionRoutes(deps),
+  ...teamRoutes(deps),
+  ...invitationRoutes(deps),
+  ...clientRoutes(deps),
+  ...apiRoutes(deps),
+  ...recordRoutes(deps),
+]
