@@ -72,7 +72,7 @@ export function createProtocol(options: AppOptions) {
   const browser = browserCookies({ cookies })
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
-  const claims = createClaims({ artifacts })
+  const claims = createClaims({ artifacts, findClient: clientCache.find })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
     findClient: clientCache.find,

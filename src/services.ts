@@ -47,11 +47,14 @@ import { deviceNameOf } from './features/sessions/device-names.ts'
 import { createSessions } from './features/sessions/service.ts'
 import { createSessionStore } from './features/sessions/store.ts'
 import { createAccess } from './features/teams/access.ts'
+import { createAssignments } from './features/teams/assignments-service.ts'
 import { createInvitationStore } from './features/teams/invitation-store.ts'
 import { createInvitations } from './features/teams/invitations-service.ts'
 import { createMemberStore } from './features/teams/member-store.ts'
 import { createMembers } from './features/teams/members-service.ts'
 import { createOwnership } from './features/teams/ownership-service.ts'
+import { createRoleStore } from './features/teams/role-store.ts'
+import { createRoles } from './features/teams/roles-service.ts'
 import { createTeams } from './features/teams/service.ts'
 import { createTeamStore } from './features/teams/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
@@ -263,14 +266,18 @@ function createClientFeatures(
 
 function createTeamFeatures(
   { config, db, clock }: Platform,
-  { audit, outbox }: Pick<Founded, 'audit' | 'outbox'>,
+  { audit, outbox, accountStore }: Pick<Founded, 'audit' | 'outbox' | 'accountStore'>,
 ) {
   const store = createTeamStore(db)
   const memberStore = createMemberStore(db)
-  const access = createAccess({ teamStore: store, memberStore })
+  const roleStore = createRoleStore(db)
+  const access = createAccess({ teamStore: store, memberStore, roleStore })
   const shared = { db, clock, audit, access }
   const teams = createTeams({ ...shared, store, memberStore })
   const members = createMembers({ ...shared, store: memberStore })
+  const roles = createRoles({ ...shared, store: roleStore })
+  const { lockAdministrators } = accountStore
+  const assignments = createAssignments({ ...shared, store: roleStore, lockAdministrators })
   const ownership = createOwnership({ teamStore: store, memberStore, audit })
   const invitations = createInvitations({
     ...shared,
@@ -281,7 +288,7 @@ function createTeamFeatures(
     sendMail: outbox.enqueue,
     issuer: config.issuer,
   })
-  return { teams, members, ownership, invitations }
+  return { teams, members, roles, assignments, ownership, invitations }
 }
 
 /** What people take along, and how they go. */
@@ -320,7 +327,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     accounts,
     outbox,
   })
-  const inTeams = createTeamFeatures(platform, { audit, outbox })
+  const inTeams = createTeamFeatures(platform, { audit, outbox, accountStore })
   const signingKeys = createSigningKeyStore({ db, sealer })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
@@ -338,6 +345,8 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     teams: inTeams.teams,
     members: inTeams.members,
     invitations: inTeams.invitations,
+    roles: inTeams.roles,
+    assignments: inTeams.assignments,
     signingKeys,
     ...departure,
     claimsOf,

@@ -2,6 +2,8 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
 import { type Claims, claimsOf } from '../features/accounts/claims.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
+import type { ProtocolClient } from '../features/clients/store.ts'
+import { permissionsOf } from '../features/teams/policy.ts'
 import type { Standing } from './access-tokens.ts'
 
 /** OIDC Core §5.4, and Foyer's own `teams` and `roles`. */
@@ -58,7 +60,12 @@ function standingOf(token: object): Standing | undefined {
   return { grantId, ...(expiresWithSession && { sessionUid }) }
 }
 
-export function createClaims({ artifacts }: { artifacts: Pick<Artifacts, 'accountOf'> }) {
+export type ClaimsDeps = {
+  artifacts: Pick<Artifacts, 'accountOf'>
+  findClient: (clientId: string) => Promise<Pick<ProtocolClient, 'apis'> | undefined>
+}
+
+export function createClaims({ artifacts, findClient }: ClaimsDeps) {
   /** What oidc-provider knows of a person. Nobody, when the account is gone or not active. */
   async function findAccount(_ctx: KoaContextWithOIDC, accountId: string): Promise<Account | undefined> {
     const account = await artifacts.accountOf(accountId)
@@ -69,19 +76,32 @@ export function createClaims({ artifacts }: { artifacts: Pick<Artifacts, 'accoun
     }
   }
 
-  /** `teams` and `roles` in a JWT access token, when the person granted those scopes (contract, Claims and scopes). */
+  async function asksForPermissions({ oidc }: KoaContextWithOIDC, aud: string): Promise<boolean> {
+    const client = oidc.client && (await findClient(oidc.client.clientId))
+    return client?.apis.find(({ identifier }) => identifier === aud)?.wantsPermissions === true
+  }
+
+  /**
+   * `teams` and `roles` in a JWT access token, when the person granted those scopes, and `permissions` where the API
+   * asks for them (contract, Claims and scopes).
+   */
   async function extraTokenClaims(
     ctx: KoaContextWithOIDC,
     token: object,
   ): Promise<Record<string, unknown> | undefined> {
     const { accountId, aud } = token as { accountId?: string; aud?: string }
     const granted = scopesOf(ctx)
-    if (accountId === undefined || aud === undefined || !ownScopes.some((scope) => granted.has(scope)))
-      return undefined
+    if (accountId === undefined || aud === undefined) return undefined
+    const wantsPermissions = await asksForPermissions(ctx, aud)
+    if (!wantsPermissions && !ownScopes.some((scope) => granted.has(scope))) return undefined
     const account = await artifacts.accountOf(accountId)
     if (!account) return undefined
     const { roles, teams } = claimsOf(account)
-    return { ...(granted.has('roles') && { roles }), ...(granted.has('teams') && { teams }) }
+    return {
+      ...(granted.has('roles') && { roles }),
+      ...(granted.has('teams') && { teams }),
+      ...(wantsPermissions && { permissions: permissionsOf(account) }),
+    }
   }
 
   return { findAccount, extraTokenClaims, standingOf }

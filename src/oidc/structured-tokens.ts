@@ -4,6 +4,7 @@ import type Koa from 'koa'
 import type { Client, OIDCContext } from 'oidc-provider'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
+import { permissionsOf } from '../features/teams/policy.ts'
 import type { Clock } from '../kernel/time.ts'
 import { type AccessTokenClaims, looksLikeJwt, type ReadAccessToken } from './access-tokens.ts'
 import type { StateOf } from './token-state.ts'
@@ -37,12 +38,13 @@ export function structuredTokens({
     if (!claims || !(await maySee(client, claims))) return { active: false }
     const state = await stateOf(claims)
     if (!state) return { active: false }
-    const { person } = state
+    const { person, account } = state
     return {
       ...claims,
       // As they are now: a role that was taken away is gone from the next answer on.
       ...(person && 'roles' in claims && { roles: person.roles }),
       ...(person && 'teams' in claims && { teams: person.teams }),
+      ...(account && 'permissions' in claims && { permissions: permissionsOf(account) }),
       active: true,
       token_type: 'Bearer',
     }

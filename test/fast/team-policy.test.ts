@@ -9,6 +9,7 @@ import {
   nobody,
   type Permission,
   permissions,
+  permissionsOf,
   type Role,
   type Standing,
   standingOfOther,
@@ -240,12 +241,14 @@ describe('the operator', () => {
 })
 
 describe('a role of the whole installation', () => {
-  const helper = standingOfPerson({ roles: [instanceRole('helper', ['roles.assign', 'desk.open'])] })
+  const helper = standingOfPerson({
+    roles: [instanceRole('helper', { helper: ['roles.assign', 'desk.open'] })],
+  })
 
   it.each([
-    ['its own permissions', instanceRole('desk', ['desk.open']), true],
+    ['its own permissions', instanceRole('desk', { desk: ['desk.open'] }), true],
     ['no permission', instanceRole('insider'), true],
-    ['one it does not hold', instanceRole('till', ['desk.open', 'till.open']), false],
+    ['one it does not hold', instanceRole('till', { till: ['desk.open', 'till.open'] }), false],
     ['a built-in one it does not hold', instanceRole('organizer'), false],
     ['everything', instanceRole('admin'), false],
   ])('that may assign roles gives one with %s: %s', (_, role, expected) => {
@@ -253,7 +256,9 @@ describe('a role of the whole installation', () => {
   })
 
   it('counts in every team, without standing above its admins', () => {
-    const moderator = standingOfPerson({ roles: [instanceRole('moderator', ['members.remove'])] })
+    const moderator = standingOfPerson({
+      roles: [instanceRole('moderator', { moderator: ['members.remove'] })],
+    })
     expect(may(moderator, 'members.remove', { target: teamRole('member') })).toBe(true)
     expect(may(moderator, 'members.remove', { target: teamRole('admin') })).toBe(false)
   })
@@ -261,5 +266,28 @@ describe('a role of the whole installation', () => {
   it('is no built-in one because an object has such a property', () => {
     expect(instanceRole('constructor').permissions).toEqual([])
     expect(teamRole('__proto__').permissions).toEqual([])
+  })
+})
+
+describe('the claim permissions', () => {
+  const teams = [
+    { id: 't1', permissions: null },
+    { id: 't2', permissions: ['treasury.open', 'quests:verify'] },
+  ]
+
+  it('holds what the roles of the installation hold, and a team’s own role in its team', () => {
+    const own_roles = { helper: ['quests:verify', 'desk.open'] }
+    expect(permissionsOf({ roles: ['organizer', 'helper', 'gone'], own_roles, teams })).toEqual([
+      'desk.open',
+      'quests:verify',
+      'quests:verify@t2',
+      'teams.create',
+      'treasury.open@t2',
+    ])
+  })
+
+  it('is empty for somebody without roles', () => {
+    expect(permissionsOf({ roles: [], own_roles: null, teams: null })).toEqual([])
+    expect(permissionsOf({ roles: ['constructor', '__proto__'], own_roles: {}, teams: [] })).toEqual([])
   })
 })

@@ -211,7 +211,7 @@ describe('APIs', () => {
   it('give every client all scopes when they are open, and nothing when they are not', async () => {
     const { id } = await create(machine())
     expect(await apisOf(id)).toEqual({
-      [quests.identifier]: { name: 'Quests', scopes: quests.scopes, serves: false },
+      [quests.identifier]: { name: 'Quests', scopes: quests.scopes, serves: false, wantsPermissions: false },
     })
   })
 
@@ -227,9 +227,15 @@ describe('APIs', () => {
       scopes: ['quests:read'],
       serves: true,
     })
+    await registry.clients.saveApi({ ...quests, wantsPermissions: true })
     expect(await apisOf(id)).toEqual({
-      [vault.identifier]: { name: 'Vault', scopes: ['vault:read'], serves: false },
-      [quests.identifier]: { name: 'Quests', scopes: ['quests:read'], serves: true },
+      [vault.identifier]: { name: 'Vault', scopes: ['vault:read'], serves: false, wantsPermissions: false },
+      [quests.identifier]: {
+        name: 'Quests',
+        scopes: ['quests:read'],
+        serves: true,
+        wantsPermissions: true,
+      },
     })
   })
 

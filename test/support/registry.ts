@@ -9,8 +9,11 @@ import { createAudit } from '../../src/features/audit/service.ts'
 import { createClients } from '../../src/features/clients/service.ts'
 import { createClientStore } from '../../src/features/clients/store.ts'
 import { createAccess } from '../../src/features/teams/access.ts'
+import { createAssignments } from '../../src/features/teams/assignments-service.ts'
 import { createMemberStore } from '../../src/features/teams/member-store.ts'
 import { createMembers } from '../../src/features/teams/members-service.ts'
+import { createRoleStore } from '../../src/features/teams/role-store.ts'
+import { createRoles } from '../../src/features/teams/roles-service.ts'
 import { createTeams } from '../../src/features/teams/service.ts'
 import { createTeamStore } from '../../src/features/teams/store.ts'
 import type { Actor } from '../../src/kernel/events.ts'
@@ -43,8 +46,12 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
   const tickets = createTickets({ db, store: accountStore, accounts, clock, audit })
   const teamStore = createTeamStore(db)
   const memberStore = createMemberStore(db)
-  const access = createAccess({ teamStore, memberStore })
+  const roleStore = createRoleStore(db)
+  const access = createAccess({ teamStore, memberStore, roleStore })
   const teams = createTeams({ db, store: teamStore, memberStore, access, clock, audit })
+  const roles = createRoles({ db, store: roleStore, access, clock, audit })
+  const { lockAdministrators } = accountStore
+  const assignments = createAssignments({ db, store: roleStore, access, lockAdministrators, clock, audit })
   const members = createMembers({ db, store: memberStore, access, clock, audit })
   const clientStore = createClientStore(db)
   const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
@@ -69,6 +76,8 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     tickets,
     teams,
     members,
+    roles,
+    assignments,
     clients,
     clientStore,
   }

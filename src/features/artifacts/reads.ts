@@ -14,8 +14,11 @@ export type AccountSnapshot = {
   username: string | null
   profile: Record<string, unknown>
   roles: string[]
-  teams: { id: string; slug: string; name: string; role: string }[] | null
+  /** `permissions`: of a role that is the team's own. */
+  teams: { id: string; slug: string; name: string; role: string; permissions?: string[] | null }[] | null
   updated_at: string
+  /** What those roles hold that are not built in, by name. */
+  own_roles: Record<string, string[]> | null
 }
 
 export type GrantJson = { id: string; payload: Payload }

@@ -14,7 +14,7 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import { firstPartyClient } from './first-party.ts'
 import { type ClientMetadata, needsSecret } from './schema.ts'
-import type { Api, Client, ClientApi, ClientStore } from './store.ts'
+import type { Client, ClientApi, ClientStore, SavedApi } from './store.ts'
 
 export type ClientsDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -126,7 +126,7 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
   }
 
   /** An API may be new to every client, so all of them are read again. */
-  async function saveApi(api: Api): Promise<void> {
+  async function saveApi(api: SavedApi): Promise<void> {
     await db.inTransaction(async (tx) => {
       await store.upsertApi(tx, { ...api, now: clock.now() })
       await store.notify(tx, '*')

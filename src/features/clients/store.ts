@@ -19,6 +19,8 @@ export type ClientApi = {
   scopes: string[]
   /** The client is the API itself and may introspect its tokens. */
   serves: boolean
+  /** Its tokens tell what the person may do by their roles. */
+  wantsPermissions: boolean
 }
 
 export type ProtocolClient = {
@@ -34,6 +36,9 @@ export type ProtocolClient = {
 }
 
 export type Api = { identifier: string; name: string; scopes: string[]; openToAll: boolean }
+
+/** What is absent is not wanted. */
+export type SavedApi = Api & { wantsPermissions?: boolean }
 
 export type Client = {
   id: string
@@ -152,12 +157,12 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     if (newest) await tx.clientSecret.update({ where: { id: newest.id }, data: { expiresAt } })
   }
 
-  async function upsertApi(tx: Tx, api: Api & { now: Date }): Promise<void> {
-    const { identifier, name, scopes, openToAll, now } = api
+  async function upsertApi(tx: Tx, api: SavedApi & { now: Date }): Promise<void> {
+    const { identifier, name, scopes, openToAll, wantsPermissions = false, now } = api
     await tx.api.upsert({
       where: { identifier },
-      create: { identifier, name, scopes, openToAll, createdAt: now },
-      update: { name, scopes, openToAll },
+      create: { identifier, name, scopes, openToAll, wantsPermissions, createdAt: now },
+      update: { name, scopes, openToAll, wantsPermissions },
     })
   }
 
@@ -203,7 +208,8 @@ const findForProtocolSql = `
       FROM client_secrets s
       WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)) AS secrets,
     (SELECT jsonb_agg(jsonb_build_object(
-        'identifier', a.identifier, 'name', a.name, 'serves', coalesce(ac.serves, false), 'scopes',
+        'identifier', a.identifier, 'name', a.name, 'serves', coalesce(ac.serves, false),
+        'wantsPermissions', a.wants_permissions, 'scopes',
         CASE WHEN cardinality(ac.scopes) > 0 THEN ac.scopes WHEN a.open_to_all THEN a.scopes ELSE '{}' END)
         ORDER BY a.identifier)
       FROM apis a LEFT JOIN api_clients ac ON ac.identifier = a.identifier AND ac.client_id = c.id

@@ -17,12 +17,14 @@ import {
   standingOfPerson,
   teamRole,
 } from './policy.ts'
+import type { RoleStore } from './role-store.ts'
 import type { Team } from './schema.ts'
 import type { TeamStore } from './store.ts'
 
 export type AccessDeps = {
   teamStore: Pick<TeamStore, 'findById' | 'lock'>
   memberStore: Pick<MemberStore, 'findFacts'>
+  roleStore: Pick<RoleStore, 'find'>
 }
 
 /** A team that the actor may see, and what they are in it. */
@@ -30,15 +32,15 @@ export type Entered = { team: Team; standing: Standing }
 
 export type Access = ReturnType<typeof createAccess>
 
-export function createAccess({ teamStore, memberStore }: AccessDeps) {
+export function createAccess({ teamStore, memberStore, roleStore }: AccessDeps) {
   /** In a team, or, without one, in the whole installation. */
   async function standingOf(actor: Actor, teamId: string | null, tx?: Tx): Promise<Standing> {
     if (actor.kind !== 'account') return standingOfOther(actor)
     const facts = await memberStore.findFacts({ accountId: actor.id, teamId }, tx)
     if (!facts) return nobody
     return standingOfPerson({
-      roles: facts.roles.map((name) => instanceRole(name)),
-      ...(facts.role !== null && { inTeam: teamRole(facts.role) }),
+      roles: facts.roles.map((name) => instanceRole(name, facts.ownRoles)),
+      ...(facts.role !== null && { inTeam: teamRole(facts.role, facts.ownPermissions ?? []) }),
     })
   }
 
@@ -57,16 +59,24 @@ export function createAccess({ teamStore, memberStore }: AccessDeps) {
   const enter = async (tx: Tx, actor: Actor, teamId: string): Promise<Entered> =>
     show(actor, isId(teamId) ? await teamStore.lock(tx, teamId) : null, tx)
 
-  return { standingOf, look, enter }
+  /** What a role is worth in a team; nothing when there is no such role. */
+  async function findRole(teamId: string, name: string, tx?: Tx): Promise<Role | undefined> {
+    if (isTeamRole(name)) return teamRole(name)
+    const own = isId(teamId) ? await roleStore.find(teamId, name, tx) : null
+    return own ? teamRole(name, own.permissions) : undefined
+  }
+
+  /** One that somebody names to give it. */
+  async function requireRole(teamId: string, name: string, tx?: Tx): Promise<Role> {
+    const role = await findRole(teamId, name, tx)
+    if (role) return role
+    const detail = 'Name owner, admin, member or a role of the team’s own.'
+    throw invalidInput([{ pointer: '/role', code: 'role_invalid', detail }])
+  }
+
+  return { standingOf, look, enter, findRole, requireRole }
 }
 
 export function assertMay(standing: Standing, permission: Permission, about?: About): void {
   if (!may(standing, permission, about)) throw forbidden()
-}
-
-/** A role that somebody names to give it. */
-export function requireRole(name: string): Role {
-  if (isTeamRole(name)) return teamRole(name)
-  const detail = 'Name owner, admin or member.'
-  throw invalidInput([{ pointer: '/role', code: 'role_invalid', detail }])
 }

@@ -3,8 +3,8 @@ import { may, mayGrant, type Role, type Standing, teamRole } from './policy.ts'
 
 export type Offer = {
   role: string
-  /** What that role is in the team today. */
-  worth: Role
+  /** What that role is in the team today; nothing when the team has taken it away. */
+  worth: Role | undefined
   /** What the inviter is in the team today. */
   inviter: Standing
   /** Since it was sent, the inviter's account may have changed hands: whoever sent it, it was not surely they. */
@@ -14,5 +14,5 @@ export type Offer = {
 /** The role that is joined with, or null when the invitation is void. */
 export function roleOffered({ role, worth, inviter, inviterChanged }: Offer): string | null {
   if (!may(inviter, 'invitations.create', { grants: teamRole('member') })) return null
-  return !inviterChanged && mayGrant(inviter, worth) ? role : 'member'
+  return worth && !inviterChanged && mayGrant(inviter, worth) ? role : 'member'
 }

@@ -12,11 +12,11 @@ import { requireEmail } from '../accounts/email.ts'
 import type { Audit } from '../audit/service.ts'
 import { maskEmail } from '../challenges/policy.ts'
 import type { OutboxMail } from '../outbox/schema.ts'
-import { type Access, assertMay, requireRole } from './access.ts'
+import { type Access, assertMay } from './access.ts'
 import { roleOffered } from './invitation-policy.ts'
 import type { InvitationStore, StoredInvitation } from './invitation-store.ts'
 import type { MemberStore } from './member-store.ts'
-import { nobody, type Standing, teamRole } from './policy.ts'
+import { nobody, type Role, type Standing, teamRole } from './policy.ts'
 import type {
   AcceptInvitation,
   Invitation,
@@ -96,14 +96,15 @@ export function createInvitations(deps: InvitationsDeps) {
   /** Answers alike whether the address has an account or not. An invitation that waits is replaced by a newer one. */
   async function create(actor: Actor, { teamId, email: text, role }: Invite): Promise<Invitation> {
     const email = requireEmail(text)
-    const worth = requireRole(role)
     const { standing } = await access.look(actor, teamId)
-    assertMay(standing, 'invitations.create', { grants: worth })
+    assertMay(standing, 'invitations.create')
+    assertMay(standing, 'invitations.create', { grants: await access.requireRole(teamId, role) })
     // Outside the transaction, since it takes a connection of its own; and after the question who asks
     await limitMails(actor, email.canonical)
     return db.inTransaction(async (tx) => {
       const entered = await access.enter(tx, actor, teamId)
-      assertMay(entered.standing, 'invitations.create', { grants: worth })
+      const grants = await access.requireRole(teamId, role, tx)
+      assertMay(entered.standing, 'invitations.create', { grants })
       const before = await store.findPending(tx, { teamId, emailCanonical: email.canonical })
       if (before) await revokeIn(tx, { actor, standing: entered.standing, invitation: before })
       const address = { email: email.address, emailCanonical: email.canonical }
@@ -125,10 +126,13 @@ export function createInvitations(deps: InvitationsDeps) {
   }
 
   async function revokeIn(tx: Tx, { actor, standing, invitation }: Revocation): Promise<void> {
-    assertMay(standing, 'invitations.revoke', { grants: teamRole(invitation.role) })
+    assertMay(standing, 'invitations.revoke', { grants: await worthOf(tx, invitation) })
     await store.close(tx, invitation.id, 'revoked')
     await record(tx, 'team.invitation_revoked', { actor, invitation })
   }
+
+  const worthOf = async (tx: Tx, { teamId, role }: About['invitation']): Promise<Role> =>
+    (await access.findRole(teamId, role, tx)) ?? teamRole('member')
 
   async function getPending(tx: Tx, { teamId, invitationId: id }: OfInvitation): Promise<StoredInvitation> {
     const invitation = isId(id) ? await store.find(tx, { id, teamId }) : null
@@ -141,7 +145,7 @@ export function createInvitations(deps: InvitationsDeps) {
     const { standing, team } = await access.enter(tx, actor, about.teamId)
     assertMay(standing, 'invitations.resend')
     const invitation = await getPending(tx, about)
-    assertMay(standing, 'invitations.resend', { grants: teamRole(invitation.role) })
+    assertMay(standing, 'invitations.resend', { grants: await worthOf(tx, invitation) })
     return { team, invitation }
   }
 
@@ -199,7 +203,7 @@ export function createInvitations(deps: InvitationsDeps) {
     if (!invitation) return null
     const actor = { kind: 'account', id: accountId } as const
     const { standing, changed } = await inviterIn(tx, invitation)
-    const worth = teamRole(invitation.role)
+    const worth = await access.findRole(teamId, invitation.role, tx)
     const role = roleOffered({ role: invitation.role, worth, inviter: standing, inviterChanged: changed })
     if (role === null) {
       await store.close(tx, invitation.id, 'void')

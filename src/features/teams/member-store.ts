@@ -5,8 +5,13 @@ import type { Member, Membership } from './schema.ts'
 export type NewMember = { teamId: string; accountId: string; role: string; joinedAt: Date }
 export type Key = { teamId: string; accountId: string }
 
-/** What a person is: the roles of their account, and the one in the team at hand. */
-export type Facts = { roles: string[]; role: string | null }
+/** What a person is: the roles of their account, and the one in the team at hand, with what the own ones hold. */
+export type Facts = {
+  roles: string[]
+  ownRoles: Record<string, string[]> | null
+  role: string | null
+  ownPermissions: string[] | null
+}
 
 export type MemberStore = ReturnType<typeof createMemberStore>
 
@@ -16,8 +21,13 @@ export function createMemberStore(db: Pick<Db, 'prisma'>) {
     { accountId, teamId }: { accountId: string; teamId: string | null },
     on: Pick<Tx, '$queryRaw'> = db.prisma,
   ): Promise<Facts | undefined> {
-    const [row] = await on.$queryRaw<Facts[]>`SELECT a.roles, m.role FROM accounts a
+    const [row] = await on.$queryRaw<Facts[]>`
+      SELECT a.roles, m.role, r.permissions AS "ownPermissions",
+        (SELECT jsonb_object_agg(o.name, o.permissions) FROM roles o
+          WHERE o.home = 'instance' AND o.name = ANY (a.roles)) AS "ownRoles"
+      FROM accounts a
       LEFT JOIN team_members m ON m.account_id = a.id AND m.team_id = ${teamId}::uuid
+      LEFT JOIN roles r ON r.home = m.team_id::text AND r.name = m.role
       WHERE a.id = ${accountId}::uuid AND a.status = 'active'`
     return row
   }

@@ -7,7 +7,7 @@ import { isId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
-import { type Access, assertMay, requireRole } from './access.ts'
+import { type Access, assertMay } from './access.ts'
 import type { MemberStore } from './member-store.ts'
 import { type Role, teamRole } from './policy.ts'
 import type { ListMembers, Member, OfMember, OfTeam, WithRole } from './schema.ts'
@@ -34,7 +34,8 @@ export function createMembers({ db, store, access, clock, audit }: MembersDeps) 
   async function add(actor: Actor, { teamId, accountId, role }: WithRole): Promise<void> {
     await db.inTransaction(async (tx) => {
       const { standing } = await access.enter(tx, actor, teamId)
-      assertMay(standing, 'members.add', { grants: requireRole(role) })
+      assertMay(standing, 'members.add')
+      assertMay(standing, 'members.add', { grants: await access.requireRole(teamId, role, tx) })
       // Disabled people are as unknown as those who never were
       if (!isId(accountId) || !(await store.holdActive(tx, accountId))) throw notFound('account_not_found')
       if (await store.findRole(tx, { teamId, accountId })) throw conflict('already_member')
@@ -48,7 +49,8 @@ export function createMembers({ db, store, access, clock, audit }: MembersDeps) 
   async function memberRole(tx: Tx, { teamId, accountId }: OfMember): Promise<{ name: string; role: Role }> {
     const name = isId(accountId) ? await store.findRole(tx, { teamId, accountId }) : undefined
     if (name === undefined) throw notFound('member_not_found')
-    return { name, role: teamRole(name) }
+    // A name that means nothing any more is worth what a member is
+    return { name, role: (await access.findRole(teamId, name, tx)) ?? teamRole('member') }
   }
 
   /** Asked after the change and on the locked row. A team that never had an owner has none to lose. */
@@ -88,7 +90,8 @@ export function createMembers({ db, store, access, clock, audit }: MembersDeps) 
       const { standing } = await access.enter(tx, actor, teamId)
       assertMay(standing, 'members.change_role')
       const before = await memberRole(tx, { teamId, accountId })
-      assertMay(standing, 'members.change_role', { target: before.role, grants: requireRole(role) })
+      const grants = await access.requireRole(teamId, role, tx)
+      assertMay(standing, 'members.change_role', { target: before.role, grants })
       if (before.name === role) return
       if (role === 'owner' && !(await store.holdActive(tx, accountId))) throw notFound('account_not_found')
       await store.setRole(tx, { teamId, accountId }, role)

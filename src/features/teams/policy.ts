@@ -107,8 +107,14 @@ export const isInstanceRole = (name: string): name is InstanceRole => Object.has
 export const teamRole = (name: string, own?: readonly string[]): Role =>
   isTeamRole(name) ? { rank: rankInTeam[name], permissions: ofTeamRole[name] } : ownRole(own)
 
-export const instanceRole = (name: string, own?: readonly string[]): Role =>
-  isInstanceRole(name) ? { rank: rankInInstance[name], permissions: ofInstanceRole[name] } : ownRole(own)
+/** The permission sets of roles that are not built in, by name. */
+export type OwnRoles = Readonly<Record<string, readonly string[]>>
+
+export function instanceRole(name: string, own?: OwnRoles | null): Role {
+  if (isInstanceRole(name)) return { rank: rankInInstance[name], permissions: ofInstanceRole[name] }
+  // A role may well be called constructor
+  return ownRole(own && Object.hasOwn(own, name) ? own[name] : [])
+}
 
 /** What somebody is where something is to be done: all roles that count there, taken together. */
 export type Standing = { rank: number; permissions: ReadonlySet<string> }
@@ -152,6 +158,25 @@ export function standingOfOther(actor: Exclude<Actor, { kind: 'account' }>): Sta
 export function mayGrant(actor: Standing, role: Role): boolean {
   if (actor.rank === rankOf.administrator) return true
   return role.rank <= actor.rank && role.permissions.every((each) => actor.permissions.has(each))
+}
+
+/** As much of an account as its permissions follow from: what the view `account_snapshot` shows. */
+export type RoleHolder = {
+  roles: readonly string[]
+  own_roles?: OwnRoles | null
+  teams: readonly { id: string; permissions?: readonly string[] | null }[] | null
+}
+
+/**
+ * The claim `permissions`: what the roles of the whole installation hold, and what a team's own role holds in that
+ * team, as `permission@team-id`. What the built-in roles of a team hold is told by `teams[].role`.
+ */
+export function permissionsOf({ roles, own_roles, teams }: RoleHolder): string[] {
+  const everywhere = roles.flatMap((name) => instanceRole(name, own_roles).permissions)
+  const inTeams = (teams ?? []).flatMap((team) =>
+    (team.permissions ?? []).map((each) => `${each}@${team.id}`),
+  )
+  return [...new Set([...everywhere, ...inTeams])].sort()
 }
 
 /** What an operation touches besides the team: whom, by the role they have, and the role that is given. */

@@ -60,3 +60,27 @@ export type SeenInvitation = Pick<Invitation, 'role' | 'state' | 'expiresAt'> & 
   team: string
   emailMasked: string
 }
+
+/** Where a role counts: in this team, else in the whole installation. */
+export type RoleHome = { teamId?: string | undefined }
+export type OfRole = RoleHome & { name: string }
+
+/** A role that is not built in. */
+export type OwnRole = { name: string; description: string | null; permissions: string[] }
+export type ListedRole = OwnRole & { builtIn: boolean }
+
+const PermissionNames = z.array(z.string().max(100)).max(100)
+
+/** Names have rules of their own in the service. */
+export const DefineRole = z.strictObject({
+  name: RoleName,
+  permissions: PermissionNames.optional(),
+  description: Description.nullable().optional(),
+})
+export type DefineRole = z.output<typeof DefineRole>
+
+/** What is absent stays. */
+export const ChangeRole = DefineRole.omit({ name: true })
+export type ChangeRole = z.output<typeof ChangeRole>
+
+export type Assignment = { accountId: string; role: string }

@@ -1,0 +1,176 @@
+// Owns roles that are not built in: named sets of permissions of the installation or of one team. Nobody makes a role
+// that holds more than they do, nor changes one that does.
+import { conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+import type { Actor } from '../../kernel/events.ts'
+import type { Clock } from '../../kernel/time.ts'
+import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
+import type { Audit } from '../audit/service.ts'
+import { type Access, assertMay } from './access.ts'
+import {
+  permissions as builtIn,
+  instanceRole,
+  instanceRoles,
+  isInstanceRole,
+  isTeamRole,
+  type Permission,
+  type Role,
+  type Standing,
+  teamRole,
+  teamRoles,
+} from './policy.ts'
+import type { RoleStore } from './role-store.ts'
+import type { ChangeRole, DefineRole, ListedRole, OfRole, OwnRole, RoleHome } from './schema.ts'
+
+export type RolesDeps = {
+  db: Pick<Db, 'inTransaction'>
+  store: RoleStore
+  access: Access
+  clock: Clock
+  audit: Pick<Audit, 'record'>
+}
+
+export type Roles = ReturnType<typeof createRoles>
+
+type Deed = 'list' | 'define' | 'remove'
+
+const nameShape = /^[a-z][a-z0-9_-]{0,39}$/
+const permissionShape = /^[a-z][a-z0-9_.:-]{0,79}$/
+const mostPermissions = 50
+const longestDescription = 400
+
+export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
+  const needed = ({ teamId }: RoleHome, deed: Deed): Permission =>
+    teamId === undefined ? `roles.${deed}` : `team_roles.${deed}`
+
+  /** Built-in ones first. */
+  async function list(actor: Actor, home: RoleHome = {}): Promise<ListedRole[]> {
+    const { teamId } = home
+    const standing =
+      teamId === undefined
+        ? await access.standingOf(actor, null)
+        : (await access.look(actor, teamId)).standing
+    assertMay(standing, needed(home, 'list'))
+    const names = teamId === undefined ? instanceRoles : teamRoles
+    const given = names.map((name) => ({
+      name,
+      description: null,
+      permissions: [...(teamId === undefined ? instanceRole(name) : teamRole(name)).permissions],
+      builtIn: true,
+    }))
+    return [...given, ...(await store.list(teamId ?? null)).map((role) => ({ ...role, builtIn: false }))]
+  }
+
+  /** Every permission that has a name: Foyer's own, and those that some role gives to apps. */
+  async function listPermissions(actor: Actor): Promise<string[]> {
+    assertMay(await access.standingOf(actor, null), 'roles.list')
+    return [...new Set([...builtIn, ...(await store.listPermissions())])]
+  }
+
+  /** Changes of a team's roles wait for changes of its members, and the other way round. */
+  async function enter(tx: Tx, actor: Actor, { teamId }: RoleHome): Promise<Standing> {
+    if (teamId === undefined) return access.standingOf(actor, null, tx)
+    return (await access.enter(tx, actor, teamId)).standing
+  }
+
+  async function create(actor: Actor, { teamId, ...input }: RoleHome & DefineRole): Promise<OwnRole> {
+    const role = { ...readName(input, teamId), ...readSet(input) }
+    const made = {
+      name: role.name,
+      permissions: role.permissions ?? [],
+      description: role.description ?? null,
+    }
+    try {
+      await db.inTransaction(async (tx) => {
+        const standing = await enter(tx, actor, { teamId })
+        assertMay(standing, needed({ teamId }, 'define'), { grants: worth(made.permissions) })
+        await store.insert(tx, teamId ?? null, { ...made, now: clock.now() })
+        await record(tx, 'role.defined', { actor, teamId, ...made })
+      })
+    } catch (cause) {
+      if (isUniqueViolation(cause)) throw conflict('role_name_taken', cause)
+      throw cause
+    }
+    return made
+  }
+
+  /** Whoever changes it holds what it held and what it will hold. */
+  async function change(actor: Actor, { teamId, name, ...input }: OfRole & ChangeRole): Promise<OwnRole> {
+    const set = readSet(input)
+    return db.inTransaction(async (tx) => {
+      const standing = await enter(tx, actor, { teamId })
+      const before = await lockedFor(tx, standing, { teamId, name, deed: 'define' })
+      assertMay(standing, needed({ teamId }, 'define'), {
+        grants: worth(set.permissions ?? before.permissions),
+      })
+      const role = await store.update(tx, teamId ?? null, { name, ...set, now: clock.now() })
+      await record(tx, 'role.defined', { actor, teamId, ...role })
+      return role
+    })
+  }
+
+  async function lockedFor(
+    tx: Tx,
+    standing: Standing,
+    { deed, ...about }: OfRole & { deed: Deed },
+  ): Promise<OwnRole> {
+    assertMay(standing, needed(about, deed))
+    const role = await store.lock(tx, about.teamId ?? null, about.name)
+    if (!role) throw notFound('role_not_found')
+    assertMay(standing, needed(about, deed), { grants: worth(role.permissions) })
+    return role
+  }
+
+  /** Not while somebody holds it: they would keep a name that means nothing, or worse, something else later. */
+  async function remove(actor: Actor, { teamId, name }: OfRole): Promise<void> {
+    await db.inTransaction(async (tx) => {
+      const standing = await enter(tx, actor, { teamId })
+      const role = await lockedFor(tx, standing, { teamId, name, deed: 'remove' })
+      if (await store.isHeld(tx, teamId ?? null, name)) throw conflict('role_in_use')
+      await store.remove(tx, teamId ?? null, name)
+      await record(tx, 'role.removed', { actor, teamId, ...role })
+    })
+  }
+
+  async function record(tx: Tx, type: 'role.defined' | 'role.removed', { actor, ...role }: Fact) {
+    const { name, permissions, teamId } = role
+    const details = { role: name, permissions, ...(teamId !== undefined && { team: teamId }) }
+    await audit.record(tx, { type, actor, details })
+  }
+
+  return { list, listPermissions, create, change, remove }
+}
+
+type Fact = OwnRole & RoleHome & { actor: Actor }
+
+/** Its rank is that of every role that is not built in, wherever it counts. */
+const worth = (permissions: readonly string[]): Role => teamRole('', permissions)
+
+function readName({ name }: { name: string }, teamId: string | undefined): { name: string } {
+  const isTaken = teamId === undefined ? isInstanceRole(name) : isTeamRole(name)
+  if (nameShape.test(name) && !isTaken) return { name }
+  const detail = 'Use lower-case letters, digits, hyphens and underscores, and no name of a built-in role.'
+  throw invalidInput([{ pointer: '/name', code: 'role_name_invalid', detail }])
+}
+
+function readSet<Input extends ChangeRole>(input: Input): ChangeRole {
+  const { permissions, description } = input
+  const errors: FieldError[] = []
+  if (permissions && (permissions.length > mostPermissions || !permissions.every(isPermissionName))) {
+    const detail = `Name at most ${mostPermissions} permissions, such as quests:verify.`
+    errors.push({ pointer: '/permissions', code: 'permission_invalid', detail })
+  }
+  if (
+    description &&
+    (description.length > longestDescription || /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(description))
+  ) {
+    const detail = `Describe it in at most ${longestDescription} characters.`
+    errors.push({ pointer: '/description', code: 'description_invalid', detail })
+  }
+  if (errors.length > 0) throw invalidInput(errors)
+  return {
+    ...(permissions && { permissions: [...new Set(permissions)].sort() }),
+    ...(description !== undefined && { description: description || null }),
+  }
+}
+
+const isPermissionName = (text: string): boolean => permissionShape.test(text)
