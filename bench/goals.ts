@@ -1,5 +1,6 @@
 // Owns which goals one run on one machine can show, by their numbers, and which of them are reached.
 // None of the numbers here is for the benchmark to change.
+import type { BesideSignIns, Probes } from './beside-sign-ins.ts'
 import type { RefreshForms } from './refresh-in-postgres.ts'
 import type { Row } from './rows.ts'
 import { medianRatio } from './statistics.ts'
@@ -9,6 +10,7 @@ export type Goal = { goal: string; wanted: string; found: string; reached: boole
 export type Findings = {
   rows: Row[]
   refreshForms: RefreshForms | undefined
+  besideSignIns: BesideSignIns | undefined
 }
 
 type Bound = { most: number } | { least: number }
@@ -26,15 +28,24 @@ const roundTripsOf = (row: Row | undefined): number | undefined =>
 
 const inverse = (value: number | undefined) => (value === undefined ? undefined : 1 / value)
 
+/** A round in which nobody was turned away shows nothing: the queue was not full. */
+function slowedBy(beside: BesideSignIns | undefined, probe: keyof Probes): number | undefined {
+  const full = beside?.rounds.filter(({ turnedAway }) => turnedAway > 0) ?? []
+  const p99 = (load: 'unloaded' | 'loaded') => full.map((round) => round[load][probe].p99Ms)
+  return medianRatio(p99('loaded'), p99('unloaded'))
+}
+
 /** What some of the goals compare, printed below them. */
 export const definitions = [
   '5 compares what PostgreSQL spends, all its processes together, on the rows that a refresh writes (the spent token,',
   '  its successor, the access token): as the one statement that Foyer composes, and as three, each a transaction.',
   '  Reads are in neither; what a whole refresh takes, reads included, stands above for information.',
   '8 compares with bare argon2id comparisons of the same parameters, as many at once as Foyer allows itself.',
+  '9 compares the p99 at 50 requests/s each beside twice the sign-ins that can be hashed with the p99 without them.',
+  '  A probe that is turned away itself counts as never answered.',
 ].join('\n')
 
-export function goalsOf({ rows, refreshForms }: Findings): Goal[] {
+export function goalsOf({ rows, refreshForms, besideSignIns }: Findings): Goal[] {
   const row = (name: string): Row | undefined => rows.find(({ scenario }) => scenario === name)
   const toLibrary = (name: string) => row(name)?.toLibrary
   const signIn = row('password sign-in')
@@ -54,5 +65,11 @@ export function goalsOf({ rows, refreshForms }: Findings): Goal[] {
     judged('6 code flow, round trips', roundTripsOf(row(code)), { most: 8, digits: 1 }),
     judged('6 code flow / library, both without a hash', toLibrary(code), { most: 1.2 }),
     judged('8 password sign-ins / raw argon2id rate, as many at once', hashRate, { least: 0.85 }),
+    judged('9 p99 of client_credentials JWT, hash queue full / empty', slowedBy(besideSignIns, 'token'), {
+      most: 3,
+    }),
+    judged('9 p99 of introspection, hash queue full / empty', slowedBy(besideSignIns, 'introspection'), {
+      most: 3,
+    }),
   ]
 }

@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { measureBesideSignIns } from './beside-sign-ins.ts'
 import { type Effort, warmUpOf } from './effort.ts'
 import { definitions, goalsOf } from './goals.ts'
 import { type Cell, measure, stayAwake } from './measure.ts'
@@ -99,8 +100,7 @@ async function run(options: Options): Promise<void> {
   }
   try {
     const servers = await startServers(plan, { folder, logLevel, keep })
-    const rest = stayAwake()
-    const findings = await measureAll(plan, servers, effort).finally(rest)
+    const findings = await measureAll(plan, servers, effort)
     const { rows, refreshForms } = findings
     const goals = goalsOf(findings)
     const parts = [
@@ -117,10 +117,17 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-async function measureAll({ chosen, forms }: Plan, servers: Servers, effort: Effort) {
-  const rows = await runRounds(chosen, servers, effort)
-  const refreshForms = forms && (await measureRefreshForms(servers.foyer, effort, say))
-  return { rows, refreshForms }
+async function measureAll({ chosen, forms, beside }: Plan, servers: Servers, effort: Effort) {
+  // First, since nobody gets a low priority back: beside the busy database it would make the answers look late.
+  const besideSignIns = beside && (await measureBesideSignIns(servers.foyer, effort, say))
+  const rest = stayAwake()
+  try {
+    const rows = await runRounds(chosen, servers, effort)
+    const refreshForms = forms && (await measureRefreshForms(servers.foyer, effort, say))
+    return { rows, refreshForms, besideSignIns }
+  } finally {
+    rest()
+  }
 }
 
 const machine = () => ({

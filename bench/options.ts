@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import type { Effort } from './effort.ts'
 
 export const usage = `npm run bench -- [options]
-  --seconds N             measured time of one cell (4)
+  --seconds N             measured time of one cell (4); the probes beside sign-ins run 2.5 times as long
   --rounds N              interleaved rounds, of which the medians count (3)
   --warm-up N             a server is warm after so many seconds of load (8) …
   --warm-up-operations N  … and so many operations (8000; a quarter of it for a code flow, a twentieth for a

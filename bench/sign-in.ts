@@ -29,8 +29,11 @@ export function tokenRequest(bench: Bench, client: Registered, form: object): st
 export function expectStatus(reply: Reply, status: number): Reply {
   if (reply.status === status) return reply
   const text = reply.body.toString('utf8', 0, 300)
-  throw new Error(`${reply.status} instead of ${status}: ${text}`)
+  throw new Error(`${reply.status} instead of ${status}: ${text}`, { cause: reply.status })
 }
+
+/** Whether the server said that it is too busy, rather than something wrong. */
+export const isTurnedAway = (error: unknown): boolean => error instanceof Error && error.cause === 503
 
 export type Tokens = { access_token: string; refresh_token: string; id_token: string }
 

@@ -1,7 +1,10 @@
 // The arithmetic of the benchmark: what it says of a server must follow from what it saw.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import type { BesideSignIns, Probes } from '../../bench/beside-sign-ins.ts'
 import { isWarm, lengthOf, warmUpOf } from '../../bench/effort.ts'
 import { goalsOf, judged } from '../../bench/goals.ts'
+import { lending, openLoop } from '../../bench/open-loop.ts'
 import { readOptions } from '../../bench/options.ts'
 import { visitor } from '../../bench/people.ts'
 import { peopleOf, peopleWithoutHash, planRun, stagesOf } from '../../bench/plan.ts'
@@ -80,8 +83,50 @@ describe('a plan', () => {
   })
 })
 
+describe('load at a fixed rate', () => {
+  it('counts the wait for its turn, so that a standstill shows', async () => {
+    let asked = 0
+    const lend = lending(['the only connection'])
+    const latencies = await openLoop({
+      perSecond: 200,
+      isOver: () => asked === 10,
+      operation: () => {
+        asked += 1
+        return lend(async () => asked < 0 || (await sleep(20, true)))
+      },
+    })
+    // Ten are due within 45 ms and take 200 one after the other: the last one waits for nine.
+    expect(latencies).toHaveLength(10)
+    expect(latencies.at(-1)).toBeGreaterThan(140)
+  })
+
+  it('never finishes what is turned away, and ends with what goes wrong', async () => {
+    let asked = 0
+    const twice = { perSecond: 1000, isOver: () => asked === 2 }
+    const found = await openLoop({ ...twice, operation: async () => asked++ === 0 })
+    expect(found.at(-1)).toBe(Number.POSITIVE_INFINITY)
+    const failing = async () => {
+      throw new Error('a reply that nobody expected')
+    }
+    await expect(openLoop({ ...twice, isOver: () => false, operation: failing })).rejects.toThrow('nobody')
+  })
+
+  it('lends in the order of asking, and takes back what was dropped', async () => {
+    const lend = lending([1])
+    const order: string[] = []
+    const dropped = lend(async () => {
+      order.push('first')
+      throw new Error('dropped')
+    })
+    const second = lend(async () => order.push('second'))
+    await expect(dropped).rejects.toThrow('dropped')
+    await second
+    expect(order).toEqual(['first', 'second'])
+  })
+})
+
 describe('a goal', () => {
-  const nothing = { rows: [], refreshForms: undefined }
+  const nothing = { rows: [], refreshForms: undefined, besideSignIns: undefined }
   const found = (number: string, findings: Partial<Parameters<typeof goalsOf>[0]>) =>
     goalsOf({ ...nothing, ...findings })
       .filter(({ goal }) => goal.startsWith(number))
@@ -107,5 +152,26 @@ describe('a goal', () => {
       foyerRefresh: [300, 300, 300],
     }
     expect(found('5', { refreshForms })).toEqual([['0.40', true]])
+  })
+
+  it('9 compares the slowest hundredth with and without a full queue, if it was full', () => {
+    const latency = (p99Ms: number) => ({ p50Ms: 1, p99Ms, samples: 500 })
+    const probes = (token: number, introspection: number): Probes => ({
+      token: latency(token),
+      introspection: latency(introspection),
+    })
+    const beside = (turnedAway: number): BesideSignIns => ({
+      rounds: [
+        { unloaded: probes(2, 2), loaded: probes(5, 7), offeredPerSecond: 200, signedIn: 900, turnedAway },
+      ],
+    })
+    expect(found('9', { besideSignIns: beside(40) })).toEqual([
+      ['2.50', true],
+      ['3.50', false],
+    ])
+    expect(found('9', { besideSignIns: beside(0) })).toEqual([
+      ['–', undefined],
+      ['–', undefined],
+    ])
   })
 })
