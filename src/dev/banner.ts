@@ -50,5 +50,5 @@ function rowsOf({ mode, issuer, playground }: BannerFacts): Row[] {
 // The token itself stands in the log, where fewer eyes are than on a console.
 function claimLines({ mode, issuer, unclaimed }: BannerFacts): string[] {
   if (mode !== 'production' || !unclaimed) return []
-  return ['', `  Set up      ${issuer}/setup with the one-time token from the log`]
+  return ['', `  Set up    ${issuer}/setup with the one-time token from the log`]
 }

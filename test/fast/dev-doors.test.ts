@@ -115,9 +115,10 @@ describe('the banner', () => {
     expect(production).not.toContain('/setup')
   })
 
-  it('tells an operator how to claim a new installation', () => {
-    expect(banner({ ...facts, mode: 'production', playground: undefined, unclaimed: true })).toContain(
-      'http://localhost:3000/setup',
-    )
+  it('tells an operator how to claim a new installation, in line with the other addresses', () => {
+    const text = banner({ ...facts, mode: 'production', playground: undefined, unclaimed: true })
+    expect(text).toContain('http://localhost:3000/setup')
+    const columns = text.split('\n').flatMap((line) => (line.includes('http') ? [line.indexOf('http')] : []))
+    expect(new Set(columns).size).toBe(1)
   })
 })
