@@ -39,6 +39,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     browserHash: browser.hash,
     cookies: signInCookies({ cookies }),
     registrationOpen: config.registration !== 'closed',
+    mailLeaves: config.smtpUrl !== undefined || config.mode === 'development',
     minLength: config.passwordMinLength,
     deviceCookie: browser.device,
     sameOrigin: sameOriginPosts({

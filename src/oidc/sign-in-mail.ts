@@ -30,6 +30,8 @@ import { requestOrigin, type Trouble, waitAfter, waitUntil } from './sign-in-req
 export type MailPagesDeps = {
   issuer: string
   clock: Clock
+  /** Without a mail server nothing is offered that would need one. */
+  mailLeaves: boolean
   running: RunningInteractions
   authn: Authn
   passwordless: Passwordless
@@ -206,7 +208,8 @@ export function createMailPages(deps: MailPagesDeps) {
     }
   }
 
-  return { request, show, submitCode, offered: (current: Running) => mailSuffices(demandOf(current)) }
+  const offered = (current: Running): boolean => deps.mailLeaves && mailSuffices(demandOf(current))
+  return { request, show, submitCode, offered }
 }
 
 export type MailPages = ReturnType<typeof createMailPages>

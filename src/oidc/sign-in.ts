@@ -36,6 +36,7 @@ export type SignInDeps = {
   deviceCookie: DeviceCookie
   /** Whether people may sign up by themselves. */
   registrationOpen: boolean
+  mailLeaves: boolean
 }
 
 type FormStep =
@@ -56,7 +57,7 @@ export function createSignIn(deps: SignInDeps) {
       app: appOf(client),
       demoPeople: deps.demoPeople,
       emailMethods,
-      recover: `${base(uid)}/recover`,
+      ...(deps.mailLeaves && { recover: `${base(uid)}/recover` }),
       ...(emailMethods && deps.registrationOpen && { signUp: `${base(uid)}/sign-up` }),
       ...rest,
     }

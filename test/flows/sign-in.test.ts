@@ -291,3 +291,34 @@ describe('cookies on http loopback', () => {
     }
   })
 })
+
+describe('an installation that sends no mail', () => {
+  it('offers nothing that would need one', async () => {
+    const silent = await startApp({
+      env: {
+        NODE_ENV: 'production',
+        FOYER_REGISTRATION: 'closed',
+        FOYER_ISSUER: 'http://localhost:PORT',
+      },
+    })
+    try {
+      await silent.addClient('silent-app', {
+        redirect_uris: ['http://localhost:3001/callback'],
+        grant_types: ['authorization_code'],
+      })
+      const person = createPerson()
+      const page = await person.open(
+        createRp(silent.issuer, {
+          client_id: 'silent-app',
+          client_secret: 'x',
+          redirect_uri: 'http://localhost:3001/callback',
+        }).authorizeUrl().url,
+      )
+      expect(page.status).toBe(200)
+      expect(page.html).toContain('type="submit"')
+      expect(page.html).not.toMatch(/name="method"|\/recover"|\/sign-up"/)
+    } finally {
+      await silent.close()
+    }
+  })
+})
