@@ -80,16 +80,20 @@ describe('whoever is not signed in', () => {
     expect((await app.services.accounts.findByIdentifier(ada.email))?.profile).toEqual(before?.profile)
   })
 
-  it.each(['https://evil.example', '//evil.example', '/oauth2/logout', '/account/restore'])(
-    'is sent nowhere but to pages of ours: %s',
-    async (state) => {
-      const answer = await createPerson().request(
-        `${app.issuer}/account/callback?code=x&state=${encodeURIComponent(state)}`,
-      )
-      expect(answer.status).toBe(400)
-      expect(answer.headers.get('location')).toBeNull()
-    },
-  )
+  it.each([
+    'https://evil.example',
+    '//evil.example',
+    '/oauth2/logout',
+    '/account/restore',
+    '/invitation?token=//evil.example',
+    `/invitation?token=foyer_invitation_${'x'.repeat(43)}&next=//evil.example`,
+  ])('is sent nowhere but to pages of ours: %s', async (state) => {
+    const answer = await createPerson().request(
+      `${app.issuer}/account/callback?code=x&state=${encodeURIComponent(state)}`,
+    )
+    expect(answer.status).toBe(400)
+    expect(answer.headers.get('location')).toBeNull()
+  })
 })
 
 describe('another site', () => {
