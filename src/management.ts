@@ -10,6 +10,7 @@ import { managementRoutes } from './api/management-routes.ts'
 import { openApiOf } from './api/openapi.ts'
 import { resourceMetadata } from './api/resource-metadata.ts'
 import { apiPath, createManagementRouter } from './api/router.ts'
+import { managementApi } from './features/clients/first-party.ts'
 import { version } from './kernel/version.ts'
 import { createLimiter } from './platform/limiter.ts'
 import type { AppOptions, LiveProvider, Protocol } from './protocol.ts'
@@ -22,7 +23,14 @@ export function createManagement(
 ): Koa.Middleware[] {
   const { issuer } = config
   const { db, clock, sealer } = services
-  const routes = managementRoutes({ ...services, recoveryUrl: `${issuer}/recover` })
+  const audience = managementApi(issuer)
+  const routes = managementRoutes({
+    ...services,
+    recoveryUrl: `${issuer}/recover`,
+    managementApi: audience,
+    managementScopesOf: async (clientId) =>
+      (await protocol.resources.find(audience, { clientId }))?.scopes ?? [],
+  })
   const router = createManagementRouter(routes, {
     callers: createCallers({ ...protocol, issuer, read: live.read }),
     limiter: createLimiter({ db }),

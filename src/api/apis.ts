@@ -2,10 +2,14 @@
 import { z } from 'zod'
 import type { Apis } from '../features/clients/apis-service.ts'
 import type { ManagedApi } from '../features/clients/apis-store.ts'
-import type { Permission } from './caller.ts'
+import { assertHolds, type Permission } from './caller.ts'
 import { ById, Id, listRoute, type Route, route } from './route.ts'
 
-export type ApiRoutesDeps = { apis: Apis }
+export type ApiRoutesDeps = {
+  apis: Apis
+  /** The identifier of this API. */
+  managementApi: string
+}
 
 const read: Permission = { scope: 'clients:read', reach: 'installation' }
 const write: Permission = { scope: 'clients:write', reach: 'installation' }
@@ -56,7 +60,7 @@ const present = ({ identifier, name, scopes, openToAll, createdAt }: ManagedApi)
   created_at: createdAt.toISOString(),
 })
 
-export function apiRoutes({ apis }: ApiRoutesDeps): Route[] {
+export function apiRoutes({ apis, managementApi }: ApiRoutesDeps): Route[] {
   return [
     listRoute({
       path: '/apis',
@@ -102,6 +106,7 @@ export function apiRoutes({ apis }: ApiRoutesDeps): Route[] {
       body: Allow,
       answer: { status: 200, schema: Allowed },
       async handle({ caller, params: { id: identifier, client_id }, body }) {
+        if (identifier === managementApi) assertHolds(caller, body.scopes)
         await apis.allow(caller.actor, client_id, { identifier, ...body })
         return { body: { identifier, client_id, ...body } }
       },

@@ -85,3 +85,8 @@ export function createCallers({ issuer, read, stateOf, resources }: CallersDeps)
 
   return { identify, assertMay }
 }
+
+/** Nobody hands on a scope of this API that they do not hold, neither to a client nor by taking one over. */
+export function assertHolds({ scopes }: Caller, wanted: Iterable<string>): void {
+  for (const scope of wanted) if (!scopes.has(scope)) throw forbidden()
+}

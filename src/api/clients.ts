@@ -3,11 +3,13 @@ import { z } from 'zod'
 import { ClientFields, ClientMetadata } from '../features/clients/schema.ts'
 import type { Clients, CreatedClient } from '../features/clients/service.ts'
 import { parse } from '../web/input.ts'
-import type { Permission } from './caller.ts'
+import { assertHolds, type Caller, type Permission } from './caller.ts'
 import { ById, listRoute, noBody, type Route, route } from './route.ts'
 
 export type ClientRoutesDeps = {
   clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'rotateSecret' | 'remove'>
+  /** Which scopes of this API a client may ask for. */
+  managementScopesOf: (clientId: string) => Promise<Iterable<string>>
 }
 
 const read: Permission = { scope: 'clients:read', reach: 'installation' }
@@ -104,7 +106,14 @@ function registrationRoutes({ clients }: ClientRoutesDeps): Route[] {
   ]
 }
 
-function changeRoutes({ clients }: ClientRoutesDeps): Route[] {
+/** Whoever may change how a client signs in can act as it. */
+const assertMayTakeOver = async (
+  { managementScopesOf }: ClientRoutesDeps,
+  { caller, params: { id } }: { caller: Caller; params: { id: string } },
+): Promise<void> => assertHolds(caller, await managementScopesOf(id))
+
+function changeRoutes(deps: ClientRoutesDeps): Route[] {
+  const { clients } = deps
   const change = {
     versioned: true,
     permission: write,
@@ -120,8 +129,10 @@ function changeRoutes({ clients }: ClientRoutesDeps): Route[] {
       path: '/clients/:id',
       summary: 'Replaces the metadata of a client as a whole (RFC 7592).',
       body: ClientMetadata,
-      handle: async ({ caller, params, body, expected }) =>
-        replyWith(await clients.update(caller.actor, params.id, { metadata: body, expected })),
+      async handle({ caller, params, body, expected }) {
+        await assertMayTakeOver(deps, { caller, params })
+        return replyWith(await clients.update(caller.actor, params.id, { metadata: body, expected }))
+      },
     }),
     route({
       ...change,
@@ -130,6 +141,7 @@ function changeRoutes({ clients }: ClientRoutesDeps): Route[] {
       summary: 'Changes members of the metadata; null takes one away.',
       body: ChangedClient,
       async handle({ caller, params, body, expected }) {
+        await assertMayTakeOver(deps, { caller, params })
         const { metadata: before, updatedAt } = await clients.get(params.id)
         // Derived from the grants, so it follows when those change
         const { response_types: _, ...kept } = before
@@ -144,7 +156,8 @@ function changeRoutes({ clients }: ClientRoutesDeps): Route[] {
   ]
 }
 
-function endRoutes({ clients }: ClientRoutesDeps): Route[] {
+function endRoutes(deps: ClientRoutesDeps): Route[] {
+  const { clients } = deps
   return [
     route({
       method: 'POST',
@@ -154,7 +167,9 @@ function endRoutes({ clients }: ClientRoutesDeps): Route[] {
       limit: 'api.write',
       params: ById,
       answer: { status: 201, schema: RotatedSecret },
-      async handle({ caller, params: { id } }) {
+      async handle({ caller, params }) {
+        await assertMayTakeOver(deps, { caller, params })
+        const { id } = params
         const { secret, oldExpiresAt } = await clients.rotateSecret(caller.actor, id)
         return {
           body: { client_id: id, client_secret: secret, old_secret_expires_at: oldExpiresAt.toISOString() },

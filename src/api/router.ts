@@ -47,11 +47,13 @@ export function createManagementRouter(routes: readonly Route[], deps: RouterDep
     await spend(route.limit, caller.key)
     callers.assertMay(ctx, caller, route.permission)
     const raw = { params: { ...ctx.params }, query: readQuery(ctx), body: await readBody(route, ctx) }
+    const origin = originOf(ctx)
+    const { requestId, address } = origin
     const perform = route.prepare(raw, {
-      caller,
+      caller: { ...caller, actor: { ...caller.actor, from: { requestId, address } } },
       cursors,
       expected: expectedBy(ctx.get('If-Match'), route),
-      origin: originOf(ctx),
+      origin,
       language: deps.languageOf(ctx),
     })
     const work = async () => sentFor(route, await perform(), ctx)

@@ -3,9 +3,9 @@ import type { Deletion } from '../features/accounts/deletion-service.ts'
 import type { Recovery } from '../features/accounts/recovery-service.ts'
 import type { Account } from '../features/accounts/schema.ts'
 import type { Accounts } from '../features/accounts/service.ts'
-import { AppError, forbidden } from '../kernel/errors.ts'
+import { AppError } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
-import type { Caller, Permission } from './caller.ts'
+import { assertHolds, type Permission } from './caller.ts'
 import { ById, listRoute, type Route, route } from './route.ts'
 import { Accepted, ChangedUser, Deleted, NewUser, presentUser, User, UserFilters } from './users-schema.ts'
 
@@ -52,7 +52,8 @@ function peopleRoutes({ accounts }: UserRoutesDeps): Route[] {
       body: NewUser,
       answer: { status: 201, schema: User },
       async handle({ caller, body: { email, username, roles, locale, ...claims } }) {
-        if (roles?.length) assertMayGrant(caller)
+        // A token that may make people may not make administrators
+        if (roles?.length) assertHolds(caller, ['roles:write'])
         const account = await accounts.create(caller.actor, {
           email,
           ...(username !== undefined && { username }),
@@ -154,11 +155,6 @@ function lifeRoutes({ accounts, deletion, recovery, recoveryUrl }: UserRoutesDep
       },
     }),
   ]
-}
-
-/** A token that may make people may not make administrators. */
-function assertMayGrant({ scopes }: Caller): void {
-  if (!scopes.has('roles:write')) throw forbidden('insufficient_scope')
 }
 
 type Given<Claims> = { [Claim in keyof Claims]?: Exclude<Claims[Claim], null | undefined> }

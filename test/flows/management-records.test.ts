@@ -117,6 +117,22 @@ describe('a client', () => {
     expect(opened.status).toBe(403)
   })
 
+  it('that may ask for more of this API than the caller holds is not the caller’s to take over', async () => {
+    const as = await api.machineToken('clients:write clients:read')
+    const attempt = async (method: string, path: string, json?: object) =>
+      (await api.ask(method, path, { as, json })).status
+    expect(await attempt('POST', '/clients/demo-machine/rotate-secret')).toBe(403)
+    expect(await attempt('PUT', '/clients/demo-machine', robot)).toBe(403)
+    expect(await attempt('PATCH', '/clients/demo-machine', { client_name: 'Mine' })).toBe(403)
+    const { client_id } = await createClient()
+    const path = `/apis/${encodeURIComponent(`${app.issuer}/api/v1`)}/clients/${client_id}`
+    expect(await attempt('PUT', path, { scopes: ['roles:write'] })).toBe(403)
+    expect(await attempt('PUT', path, { scopes: ['clients:read'] })).toBe(200)
+    expect(await attempt('POST', `/clients/${client_id}/rotate-secret`)).toBe(201)
+    expect((await ask('PUT', path, { scopes: ['roles:write'] })).status).toBe(200)
+    await expect.poll(() => attempt('POST', `/clients/${client_id}/rotate-secret`)).toBe(403)
+  })
+
   it('is made once for one Idempotency-Key, and its secret rests sealed', async () => {
     const headers = { 'idempotency-key': 'one-client' }
     const [first, second] = [

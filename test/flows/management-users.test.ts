@@ -66,6 +66,8 @@ describe('a person', () => {
       ['account.created', machineActor],
       ['account.updated', machineActor],
     ])
+    const [fact] = await app.services.audit.listFor(id)
+    expect(fact).toMatchObject({ requestId: made.headers.get('x-request-id'), address: '127.0.0.1' })
   })
 
   it('has an address and a user name that nobody else has', async () => {
@@ -100,7 +102,7 @@ describe('a person', () => {
     const json = { email: email(), roles: ['admin'] }
     expect(await api.ask('POST', '/users', { as, json })).toMatchObject({
       status: 403,
-      body: { code: 'insufficient_scope' },
+      body: { code: 'forbidden' },
     })
     expect((await api.ask('POST', '/users', { as, json: { email: json.email } })).status).toBe(201)
   })
@@ -237,21 +239,22 @@ describe('roles of a person', () => {
 })
 
 describe('the list of people', () => {
-  const many = 20_000
+  // In statements short enough for a busy machine
   beforeAll(async () => {
-    // In parts, of which each is done within the patience of a statement
-    for (let from = 1; from <= many; from += 2_000) {
-      const insert = {
-        text: `INSERT INTO accounts (id, email, email_canonical, username, profile, created_at, updated_at)
-          SELECT gen_random_uuid(), 'bulk' || n || '@bulk.example', 'bulk' || n || '@bulk.example', 'bulk-' || n,
-            jsonb_build_object('name', 'Person Number' || n), now(), now()
-          FROM generate_series($1::int, $1::int + 1999) AS n`,
-        values: [from],
-      }
-      await app.services.db.unhurried(() => app.services.db.query(insert))
+    const { db } = app.services
+    for (let first = 1; first <= 20_000; first += 1000) {
+      await db.unhurried(() =>
+        db.query({
+          text: `INSERT INTO accounts (id, email, email_canonical, username, profile, created_at, updated_at)
+            SELECT gen_random_uuid(), 'bulk' || n || '@bulk.example', 'bulk' || n || '@bulk.example', 'bulk-' || n,
+              jsonb_build_object('name', 'Person Number' || n), now(), now()
+            FROM generate_series($1::int, $1::int + 999) AS n`,
+          values: [first],
+        }),
+      )
     }
-    await app.services.db.query({ text: 'ANALYZE accounts', values: [] })
-  })
+    await db.unhurried(() => db.query({ text: 'ANALYZE accounts', values: [] }))
+  }, 60_000)
 
   const found = async (search: string, more = '') =>
     (await ask('GET', `/users?search=${encodeURIComponent(search)}${more}`)).body.data

@@ -30,15 +30,16 @@ export type Audit = ReturnType<typeof createAudit>
 export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock }) {
   function rowOf({ type, actor, accountId, clientId, requestId, address, details }: AuditEvent): AuditRow {
     const now = clock.now()
+    const { from, ...who } = actor
     return {
       id: newId(now),
       at: now,
       type,
-      actor,
+      actor: who,
       accountId: accountId ?? null,
       clientId: clientId ?? null,
-      requestId: requestId ?? null,
-      address: address ?? null,
+      requestId: requestId ?? from?.requestId ?? null,
+      address: address ?? from?.address ?? null,
       details: details ?? {},
     }
   }

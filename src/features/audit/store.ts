@@ -1,5 +1,5 @@
 // Owns the SQL of the audit log: rows are added, never changed.
-import type { Actor, EventType } from '../../kernel/events.ts'
+import type { EventType, Who } from '../../kernel/events.ts'
 import type { Bind } from '../../platform/compose.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 
@@ -10,7 +10,7 @@ export type AuditRow = {
   id: string
   at: Date
   type: EventType
-  actor: Actor
+  actor: Who
   accountId: string | null
   clientId: string | null
   requestId: string | null
