@@ -16,13 +16,21 @@ const maxAgeSeconds = 300
 
 export function describeApi({ document, routes, renderer, issuer }: DocsDeps): Koa.Middleware {
   const json = JSON.stringify(document)
-  const groups = groupsOf(document, routes)
+  const view = {
+    base: issuer + apiPath,
+    document: documentPath,
+    groups: groupsOf(document, routes),
+    schemas: Object.entries(document.components.schemas).map(([name, schema]) => ({
+      name,
+      text: JSON.stringify(schema, null, 2),
+    })),
+  }
   return async function describeApi(ctx, next) {
     const isOurs = ctx.path === documentPath || ctx.path === pagePath
     if (!isOurs || !['GET', 'HEAD'].includes(ctx.method)) return next()
     ctx.state.route = ctx.path
     if (ctx.path === pagePath) {
-      return renderer.page(ctx, 'dev/api', { base: issuer + apiPath, document: documentPath, groups })
+      return renderer.page(ctx, 'dev/api', view)
     }
     ctx.set('Cache-Control', `public, max-age=${maxAgeSeconds}`)
     ctx.set('Access-Control-Allow-Origin', '*')

@@ -11,10 +11,11 @@ import { User, UserSession } from './users-schema.ts'
 
 export type JsonSchema = Record<string, unknown>
 export type Operation = Record<string, unknown> & { operationId: string }
-export type OpenApi = { openapi: string; paths: Record<string, Record<string, Operation>> } & Record<
-  string,
-  unknown
->
+export type OpenApi = {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, JsonSchema> }
+} & Record<string, unknown>
 
 /** RFC 9457, and the members that Foyer adds. */
 const Problem = z.object({

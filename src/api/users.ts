@@ -33,7 +33,7 @@ function peopleRoutes({ accounts }: UserRoutesDeps): Route[] {
     listRoute({
       path: '/users',
       summary:
-        'People, in the order they were made; `search` takes how an address, a user name or a name begins.',
+        'People, in the order they were made; a search takes how an address, a user name or a name begins.',
       permission: readAll,
       limit: 'api.read',
       query: UserFilters,

@@ -194,6 +194,8 @@ export type ApiPage = {
   base: string
   document: string
   groups: ApiGroup[]
+  /** What several answers hold, as JSON Schema. */
+  schemas: { name: string; text: string }[]
 }
 export type ApiGroup = { name: string; operations: ApiOperation[] }
 export type ApiOperation = {

@@ -25,12 +25,20 @@ export function createManagement(issuer: string) {
     return { status, headers, text, body: body as unknown as ApiBody }
   }
 
-  /** Of a client for itself. */
-  async function machineToken(scope?: string, { client_id, client_secret } = demoMachine): Promise<string> {
+  /** Of a client for itself, for its default API when none is named. */
+  async function machineToken(
+    scope?: string,
+    { client_id, client_secret } = demoMachine,
+    resource?: string,
+  ): Promise<string> {
     const response = await fetch(`${issuer}/oauth2/token`, {
       method: 'POST',
       headers: { authorization: basic(client_id, client_secret) },
-      body: new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) }),
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        ...(scope !== undefined && { scope }),
+        ...(resource !== undefined && { resource }),
+      }),
     })
     const { access_token } = (await response.json()) as { access_token?: string }
     if (access_token === undefined) throw new Error(`the token endpoint answered ${response.status}`)

@@ -241,6 +241,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
   'management API': of('dev/api', {
     base: 'http://localhost:3000/api/v1',
     document: '/api/v1/openapi.json',
+    schemas: [{ name: 'User', text: '{ "type": "object" }' }],
     groups: [
       {
         name: 'users',
