@@ -14,6 +14,7 @@ export function runJobs({
   reuseNotice,
   deletion,
   invitations,
+  joinCodes,
   log,
 }: Services): Promise<RunningQueue> {
   const tasks = {
@@ -22,6 +23,7 @@ export function runJobs({
       if (deleted > 0) log.info({ event: 'artifacts.swept', deleted })
       for (const task of [mailTask, reuseNoticeTask]) await queue.discardDead(task)
       await invitations.sweep()
+      await joinCodes.sweep()
       const erased = await deletion.eraseDue()
       if (erased > 0) log.info({ event: 'accounts.erased', erased })
     },

@@ -50,12 +50,15 @@ import { createAccess } from './features/teams/access.ts'
 import { createAssignments } from './features/teams/assignments-service.ts'
 import { createInvitationStore } from './features/teams/invitation-store.ts'
 import { createInvitations } from './features/teams/invitations-service.ts'
+import { createJoinCodeStore } from './features/teams/join-code-store.ts'
+import { createJoinCodes } from './features/teams/join-codes-service.ts'
 import { createMemberStore } from './features/teams/member-store.ts'
 import { createMembers } from './features/teams/members-service.ts'
 import { createOwnership } from './features/teams/ownership-service.ts'
 import { createRoleStore } from './features/teams/role-store.ts'
 import { createRoles } from './features/teams/roles-service.ts'
 import { createTeams } from './features/teams/service.ts'
+import { createSponsors } from './features/teams/sponsors.ts'
 import { createTeamStore } from './features/teams/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClock, replaceDateNow } from './kernel/time.ts'
@@ -266,7 +269,7 @@ function createClientFeatures(
 
 function createTeamFeatures(
   { config, db, clock }: Platform,
-  { audit, outbox, accountStore }: Pick<Founded, 'audit' | 'outbox' | 'accountStore'>,
+  { audit, outbox, accountStore, sealer }: Pick<Founded, 'audit' | 'outbox' | 'accountStore' | 'sealer'>,
 ) {
   const store = createTeamStore(db)
   const memberStore = createMemberStore(db)
@@ -279,16 +282,21 @@ function createTeamFeatures(
   const { lockAdministrators } = accountStore
   const assignments = createAssignments({ ...shared, store: roleStore, lockAdministrators })
   const ownership = createOwnership({ teamStore: store, memberStore, audit })
-  const invitations = createInvitations({
+  const joining = {
     ...shared,
-    store: createInvitationStore(db),
     teamStore: store,
     memberStore,
+    sponsors: createSponsors({ access }),
     limiter: createLimiter({ db }),
+  }
+  const joinCodes = createJoinCodes({ ...joining, store: createJoinCodeStore(db), sealer })
+  const invitations = createInvitations({
+    ...joining,
+    store: createInvitationStore(db),
     sendMail: outbox.enqueue,
     issuer: config.issuer,
   })
-  return { teams, members, roles, assignments, ownership, invitations }
+  return { teams, members, roles, assignments, ownership, invitations, joinCodes }
 }
 
 /** What people take along, and how they go. */
@@ -327,7 +335,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     accounts,
     outbox,
   })
-  const inTeams = createTeamFeatures(platform, { audit, outbox, accountStore })
+  const inTeams = createTeamFeatures(platform, { audit, outbox, accountStore, sealer })
   const signingKeys = createSigningKeyStore({ db, sealer })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
@@ -345,6 +353,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     teams: inTeams.teams,
     members: inTeams.members,
     invitations: inTeams.invitations,
+    joinCodes: inTeams.joinCodes,
     roles: inTeams.roles,
     assignments: inTeams.assignments,
     signingKeys,

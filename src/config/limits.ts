@@ -34,6 +34,8 @@ export const rates = {
   'invitation.address': { burst: 5, periodMs: hours(24) },
   /** Invitations of one person, over all teams. */
   'invitation.inviter': { burst: 100, periodMs: hours(24) },
+  /** Join codes that one account tries. */
+  'join.account': { burst: 10, periodMs: minutes(15) },
 } as const satisfies Record<string, Rate>
 
 export type RateName = keyof typeof rates
@@ -80,6 +82,8 @@ export const limits = {
   idempotencyMs: hours(24),
   idempotencyLeaseMs: minutes(1),
   invitationMs: days(7),
+  joinCodeMs: days(90),
+  joinCodeUses: 10_000,
   /** After it expired: until then its inviter sees what became of it and sends it again. */
   invitationKeptMs: days(30),
   deviceNoticeEveryMs: hours(1),

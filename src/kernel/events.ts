@@ -51,6 +51,8 @@ export const eventTypes = {
   'team.invitation_accepted': 'An invitation was accepted by whoever has its address.',
   'team.invitation_voided':
     'An invitation was worth nothing any more, because its inviter may invite nobody.',
+  'team.join_code_created': 'A code was made by which others join a team.',
+  'team.join_code_revoked': 'A join code was taken back.',
   'team.ownership_transferred': 'A team was handed over to another owner.',
   'team.owner_succeeded': 'The next in line became owner, because the last owner was erased.',
   'role.defined': 'A role was made, or holds other permissions.',

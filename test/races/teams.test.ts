@@ -1,6 +1,7 @@
 // Teams in many hands at the same moment, over two products: somebody owns them at the end.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hashSecret, issueSecret } from '../../src/kernel/secrets.ts'
+import { after, hours } from '../../src/kernel/time.ts'
 import type { Services } from '../../src/services.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { raceRounds } from '../support/barrier.ts'
@@ -126,6 +127,31 @@ describe(`${parallel} at once, ${rounds} rounds`, () => {
     }
     const { data } = await servicesOf(0).members.list(operator, { teamId, limit: 100 })
     expect(data).toHaveLength(rounds + 1)
+  })
+
+  it('use a join code as often as it says', async () => {
+    const { accounts, clock, joinCodes, members } = servicesOf(0)
+    const people = await Promise.all(
+      Array.from({ length: parallel }, (_, each) =>
+        accounts.create(operator, { email: `joining-${each}@example.test` }),
+      ),
+    )
+    for (let round = 1; round <= rounds; round += 1) {
+      const { teamId } = await teamOf('owner')
+      const expiresAt = after(clock.now(), hours(1))
+      const { code } = await joinCodes.create(operator, { teamId, maxUses: 3, expiresAt })
+      // Ten tries a quarter of an hour are enough for nobody who runs so often
+      await servicesOf(0).db.prisma.rateLimit.deleteMany({ where: { key: { startsWith: 'join.account:' } } })
+      const { won, refusals } = await race(
+        people.map(
+          ({ id }) =>
+            (services: Services) =>
+              services.joinCodes.use({ kind: 'account', id }, { code }),
+        ),
+      )
+      expect([round, won, refusals]).toEqual([round, 3, ['join_code_gone']])
+      expect((await members.list(operator, { teamId })).data).toHaveLength(4)
+    }
   })
 })
 

@@ -1,7 +1,10 @@
-// Owns what an invitation is worth when it is accepted: no more than its inviter could give at that moment. Pure.
-import { may, mayGrant, type Role, type Standing, teamRole } from './policy.ts'
+// Owns what an invitation or a join code is worth when it is used: no more than whoever stands behind it could give at
+// that moment. Pure.
+import { may, mayGrant, type Permission, type Role, type Standing, teamRole } from './policy.ts'
 
 export type Offer = {
+  /** Without which there is no offer any more. */
+  permission: Permission
   role: string
   /** What that role is in the team today; nothing when the team has taken it away. */
   worth: Role | undefined
@@ -12,7 +15,7 @@ export type Offer = {
 }
 
 /** The role that is joined with, or null when the invitation is void. */
-export function roleOffered({ role, worth, inviter, inviterChanged }: Offer): string | null {
-  if (!may(inviter, 'invitations.create', { grants: teamRole('member') })) return null
+export function roleOffered({ permission, role, worth, inviter, inviterChanged }: Offer): string | null {
+  if (!may(inviter, permission, { grants: teamRole('member') })) return null
   return worth && !inviterChanged && mayGrant(inviter, worth) ? role : 'member'
 }

@@ -107,10 +107,6 @@ export function createInvitationStore(db: Pick<Db, 'prisma' | 'query'>) {
     return row ?? { locale: null, inviterLocale: null, inviterEpoch: null }
   }
 
-  async function isClientThere(tx: Tx, id: string): Promise<boolean> {
-    return (await tx.client.findFirst({ where: { id, enabled: true }, select: { id: true } })) !== null
-  }
-
   /** Addresses of people who never came are kept no longer than it takes to see that they did not. */
   async function sweep(expiredBy: Date): Promise<number> {
     const rows = await db.query({
@@ -131,7 +127,6 @@ export function createInvitationStore(db: Pick<Db, 'prisma' | 'query'>) {
     close,
     accept,
     findCorrespondents,
-    isClientThere,
     sweep,
   }
 }

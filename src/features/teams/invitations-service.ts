@@ -16,7 +16,7 @@ import { type Access, assertMay } from './access.ts'
 import { roleOffered } from './invitation-policy.ts'
 import type { InvitationStore, StoredInvitation } from './invitation-store.ts'
 import type { MemberStore } from './member-store.ts'
-import { nobody, type Role, type Standing, teamRole } from './policy.ts'
+import { type Role, type Standing, teamRole } from './policy.ts'
 import type {
   AcceptInvitation,
   Invitation,
@@ -26,6 +26,7 @@ import type {
   SeenInvitation,
   Team,
 } from './schema.ts'
+import type { Sponsors } from './sponsors.ts'
 import type { TeamStore } from './store.ts'
 
 export type InvitationsDeps = {
@@ -34,6 +35,7 @@ export type InvitationsDeps = {
   memberStore: Pick<MemberStore, 'findRole' | 'holdActive' | 'insert'>
   teamStore: Pick<TeamStore, 'findById' | 'lock'>
   access: Access
+  sponsors: Sponsors
   limiter: Pick<Limiter, 'take'>
   sendMail: (tx: Tx, mail: OutboxMail) => Promise<void>
   clock: Clock
@@ -47,7 +49,7 @@ export type Invitations = ReturnType<typeof createInvitations>
 const invitationGone = () => gone('invitation_gone')
 
 export function createInvitations(deps: InvitationsDeps) {
-  const { db, store, memberStore, teamStore, access, clock, audit } = deps
+  const { db, store, memberStore, teamStore, access, sponsors, clock, audit } = deps
 
   const present = ({ id, email, role, state, createdAt, expiresAt }: StoredInvitation): Invitation => ({
     id,
@@ -180,17 +182,6 @@ export function createInvitations(deps: InvitationsDeps) {
     return { team: team.name, emailMasked: maskEmail(invitation.email), role, state, expiresAt }
   }
 
-  /** What whoever sent it is in the team today. */
-  async function inviterIn(tx: Tx, { inviter, inviterEpoch, teamId, emailCanonical }: StoredInvitation) {
-    if (inviter.kind === 'client' && !(await store.isClientThere(tx, inviter.id))) {
-      return { standing: nobody, changed: true }
-    }
-    const standing = await access.standingOf(inviter, teamId, tx)
-    if (inviter.kind !== 'account') return { standing, changed: false }
-    const known = await store.findCorrespondents(tx, { emailCanonical, inviterId: inviter.id })
-    return { standing, changed: known.inviterEpoch !== inviterEpoch }
-  }
-
   async function acceptIn(
     tx: Tx,
     accountId: string,
@@ -202,9 +193,19 @@ export function createInvitations(deps: InvitationsDeps) {
     const invitation = await store.accept(tx, { tokenHash: hashSecret(token), teamId, accountId, now })
     if (!invitation) return null
     const actor = { kind: 'account', id: accountId } as const
-    const { standing, changed } = await inviterIn(tx, invitation)
+    const { standing, changed } = await sponsors.today(tx, {
+      teamId,
+      sponsor: invitation.inviter,
+      epoch: invitation.inviterEpoch,
+    })
     const worth = await access.findRole(teamId, invitation.role, tx)
-    const role = roleOffered({ role: invitation.role, worth, inviter: standing, inviterChanged: changed })
+    const role = roleOffered({
+      permission: 'invitations.create',
+      role: invitation.role,
+      worth,
+      inviter: standing,
+      inviterChanged: changed,
+    })
     if (role === null) {
       await store.close(tx, invitation.id, 'void')
       await record(tx, 'team.invitation_voided', { actor, invitation })

@@ -84,3 +84,21 @@ export const ChangeRole = DefineRole.omit({ name: true })
 export type ChangeRole = z.output<typeof ChangeRole>
 
 export type Assignment = { accountId: string; role: string }
+
+/** Times and numbers have rules of their own in the service. */
+export type CreateJoinCode = OfTeam & { role?: string; maxUses: number; expiresAt: Date }
+export type OfJoinCode = OfTeam & { joinCodeId: string }
+
+export type JoinCode = {
+  id: string
+  code: string
+  role: string
+  uses: number
+  maxUses: number
+  state: 'open' | 'used_up' | 'expired' | 'revoked'
+  createdAt: Date
+  expiresAt: Date
+}
+
+export const UseJoinCode = z.strictObject({ code: z.string().max(40) })
+export type UseJoinCode = z.output<typeof UseJoinCode>
