@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { limits, rates } from '../../src/config/limits.ts'
 import {
   beginPasswordAttempt,
+  giveBackPasswordStatement,
   type PasswordAttempt,
   settlePasswordStatement,
 } from '../../src/features/authn/store.ts'
@@ -250,6 +251,22 @@ describe('a password attempt', () => {
     await fail(10)
     await settle(await attempt({ devices: known() }))
     expect((await attempt()).allowed).toBe(false)
+  })
+
+  it.each([
+    ['a known device', known, rates['login.device']],
+    ['an unknown one', () => new Map<string, string>(), rates['login.account']],
+  ])('that was never compared, from %s, leaves both buckets as they were', async (_, devices, rate) => {
+    const addressPrefix = newId(start)
+    const options = { addressPrefix, devices: devices() }
+    await fail(2, options)
+    const begun = await attempt(options)
+    await registry.db.query(giveBackPasswordStatement(begun))
+    const bucket = (key: string) => registry.db.prisma.rateLimit.findUniqueOrThrow({ where: { key } })
+    const [lane, addresses] = [await bucket(begun.lane), await bucket(begun.address)]
+    expect([lane.failures, addresses.failures]).toEqual([2, 2])
+    expect(lane.tat).toEqual(clockTo(2 * gapMs(rate)))
+    expect(addresses.tat).toEqual(clockTo(2 * gapMs(rates['login.address'])))
   })
 
   it('is not limited for whom test hooks exempt', async () => {

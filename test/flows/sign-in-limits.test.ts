@@ -1,5 +1,6 @@
 // The limits of guessing, as somebody at the front door meets them (security.md §4f). The arithmetic has tests of its own.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { unavailable } from '../../src/kernel/errors.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { createPerson, type Page, type Person } from '../support/browser-less.ts'
 import { ada, createRp, grace, type Rp } from '../support/rp.ts'
@@ -116,5 +117,51 @@ describe('sixty guesses at once', () => {
     const compared = (await app.auditTypes()).filter((type) => type === 'authn.failed').length - before
     expect(compared).toBe(10)
     expect(statuses.filter((status) => status === 429)).toHaveLength(50)
+  })
+})
+
+describe('attempts that a full hash queue turns away', () => {
+  const wrongBefore = 4
+  const own = (name: string) => ({ email: `${name}@example.test`, password: 'a-password-of-their-own' })
+  /** The queue stays full for as long as this takes. */
+  async function whileBusy(work: () => Promise<void>): Promise<void> {
+    const { passwords } = app.services
+    const { verify } = passwords
+    Object.assign(passwords, { verify: () => Promise.reject(unavailable('busy')) })
+    await work().finally(() => Object.assign(passwords, { verify }))
+  }
+  async function retry(person: Person, email: string, times: number): Promise<number[]> {
+    const statuses: number[] = []
+    await whileBusy(async () => {
+      for (let count = 0; count < times; count += 1) statuses.push(await guess(person, email))
+    })
+    return statuses
+  }
+
+  it('count against nobody, on a device that is known and on one that is not', async () => {
+    const who = own('patient')
+    await app.services.accounts.create({ kind: 'system' }, who)
+    const person = personAt('198.51.100.50')
+    // Together more than the address may fail
+    for (const _ of ['unknown', 'known']) {
+      expect(await retry(person, who.email, 20)).toEqual(Array<number>(20).fill(503))
+      expect(await succeeds(person, who)).toBe(true)
+    }
+  })
+
+  it('reset nothing either: wrong passwords before them stay counted, for the person and for the address', async () => {
+    const who = own('guessed')
+    await app.services.accounts.create({ kind: 'system' }, who)
+    const here = personAt('198.51.100.51')
+    for (let count = 0; count < wrongBefore; count += 1) expect(await guess(here, who.email)).toBe(401)
+    expect(await retry(here, who.email, 20)).toEqual(Array<number>(20).fill(503))
+
+    const further: number[] = []
+    for (let count = wrongBefore; count < 11; count += 1) further.push(await guess(here, who.email))
+    expect(further).toEqual([...Array<number>(10 - wrongBefore).fill(401), 429])
+    const rest: number[] = []
+    // The refused one above was spent by its address
+    for (let count = 11; count < 31; count += 1) rest.push(await guess(here, `r${count}@example.test`))
+    expect(rest).toEqual([...Array<number>(19).fill(401), 429])
   })
 })

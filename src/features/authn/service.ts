@@ -1,6 +1,7 @@
 // Owns sign-in attempts: takes a proof, counts it against the limits, and adds it to the stored attempt.
 // It is the only door to a session; what an attempt still needs is next-step.ts, what a page shows is src/oidc.
 import { createHmac } from 'node:crypto'
+import { AppError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/time.ts'
 import { after, seconds } from '../../kernel/time.ts'
 import type { Passwords } from '../../platform/passwords.ts'
@@ -22,6 +23,7 @@ import type { BegunAttempt, PasswordAttempt } from './store.ts'
 import {
   beginPasswordAttempt,
   beginPasswordInInteraction,
+  giveBackPasswordStatement,
   settleOwnerProof,
   settlePasswordAttempt,
 } from './store.ts'
@@ -141,11 +143,14 @@ export function createAuthn(deps: AuthnDeps) {
     if (!begun.allowed) return refuse(proof, begun, 'limited')
 
     const { account } = begun
-    const { ok, rehash } = await passwords.verify(account?.password_hash ?? null, proof.password)
+    const orGiveBack = (error: unknown) => giveBack(begun, error)
+    const { ok, rehash } = await passwords
+      .verify(account?.password_hash ?? null, proof.password)
+      .catch(orGiveBack)
     if (!ok || !account || account.status !== 'active') return refuse(proof, begun, 'failed')
 
     if (rehash && account.password_hash) {
-      const to = await passwords.hash(proof.password)
+      const to = await passwords.hash(proof.password).catch(orGiveBack)
       await accounts.replaceHash(account.id, { from: account.password_hash, to })
     }
     stage(currentUnit(), settlePasswordAttempt(begun))
@@ -153,6 +158,14 @@ export function createAuthn(deps: AuthnDeps) {
     seen.note(account.id, account.security_epoch)
     if (!begun.trusted) seen.noteNewDevice(account, proof)
     return { accountId: account.id }
+  }
+
+  /** Whom the full hash queue turns away has guessed nothing: trying again is not throttled for it. */
+  async function giveBack(begun: BegunAttempt, error: unknown): Promise<never> {
+    if (error instanceof AppError && error.kind === 'unavailable') {
+      await db.query(giveBackPasswordStatement(begun))
+    }
+    throw error
   }
 
   const proved = (given: Proof, origin: ProofOrigin): Proved => ({

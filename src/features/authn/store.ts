@@ -282,6 +282,28 @@ export function settlePasswordAttempt({ lane, address }: Pick<BegunAttempt, 'lan
 }
 
 /**
+ * After a comparison that never took place: exactly the one attempt is given back, in both buckets. A statement of
+ * its own, since a unit of work keeps nothing of a request that fails. Whatever was counted before stays counted:
+ * else whoever fills the hash queue would empty the lane of somebody whose password they guess.
+ */
+export function giveBackPasswordStatement({
+  lane,
+  address,
+  trusted,
+}: Pick<BegunAttempt, 'lane' | 'address' | 'trusted'>): Statement {
+  const gaps = [rates['login.address'], trusted ? rates['login.device'] : rates['login.account']].map(gapMs)
+  return {
+    name: 'authn_give_back_password',
+    // Address before lane, as above.
+    text: `UPDATE rate_limits r SET tat = r.tat - ${interval('locked.gap')}, failures = greatest(0, r.failures - 1)
+      FROM (SELECT b.key, w.gap FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS w (key, gap, turn)
+        JOIN rate_limits b ON b.key = w.key ORDER BY w.turn FOR UPDATE OF b) locked
+      WHERE r.key = locked.key`,
+    values: [[address, lane], gaps],
+  }
+}
+
+/**
  * Whoever reads the account's mail is its owner: failures in a row from unknown devices no longer turn its password
  * off (NIST SP 800-63B-4 §3.2.2). The wait between guesses stays as it is.
  */
