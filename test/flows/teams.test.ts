@@ -223,6 +223,31 @@ describe('members', () => {
     })
   })
 
+  it('are found page by page in the index, however many there are', async () => {
+    const { teamId } = await staffed()
+    await registry.db.query({
+      text: `INSERT INTO accounts (id, email, email_canonical, created_at, updated_at)
+        SELECT gen_random_uuid(), 'many-' || n || '@example.test', 'many-' || n || '@example.test', now(), now()
+        FROM generate_series(1, 3000) n`,
+      values: [],
+    })
+    await registry.db.query({
+      text: `INSERT INTO team_members (team_id, account_id, role, joined_at)
+        SELECT $1::uuid, id, 'member', now() FROM accounts WHERE email LIKE 'many-%'`,
+      values: [teamId],
+    })
+    await registry.db.query({ text: 'ANALYZE team_members', values: [] })
+    const plan = await registry.db.query({
+      text: `EXPLAIN SELECT m.account_id FROM team_members m JOIN accounts a ON a.id = m.account_id
+        WHERE m.team_id = $1::uuid AND m.account_id > $2::uuid ORDER BY m.account_id LIMIT 51`,
+      values: [teamId, '80000000-0000-0000-0000-000000000000'],
+    })
+    const text = JSON.stringify(plan)
+    expect(text).toMatch(/Index (Only )?Scan using team_members_pkey/)
+    expect(text).toMatch(/Index Cond: .*account_id >/)
+    expect((await registry.members.list(operator, { teamId, limit: 100 })).data).toHaveLength(100)
+  })
+
   it('are added, get another role and are taken off, each with a fact', async () => {
     const { teamId, admin } = await staffed()
     const { id: accountId } = await person()

@@ -13,6 +13,9 @@ export type Facts = {
   ownPermissions: string[] | null
 }
 
+/** Less than every id: the first page is read by the same range of the index as all the others. */
+const beforeAll = '00000000-0000-0000-0000-000000000000'
+
 export type MemberStore = ReturnType<typeof createMemberStore>
 
 export function createMemberStore(db: Pick<Db, 'prisma'>) {
@@ -75,13 +78,12 @@ export function createMemberStore(db: Pick<Db, 'prisma'>) {
   }
 
   /** A page in the order in which the accounts were made. */
-  async function list({ teamId, after, take }: { teamId: string; after?: string; take: number }) {
-    const rows = await db.prisma.$queryRaw<Member[]>`
+  async function list({ teamId, after = beforeAll, take }: { teamId: string; after?: string; take: number }) {
+    return db.prisma.$queryRaw<Member[]>`
       SELECT m.account_id AS "accountId", a.profile->>'name' AS name, m.role, m.joined_at AS "joinedAt"
       FROM team_members m JOIN accounts a ON a.id = m.account_id
-      WHERE m.team_id = ${teamId}::uuid AND (${after ?? null}::uuid IS NULL OR m.account_id > ${after ?? null}::uuid)
+      WHERE m.team_id = ${teamId}::uuid AND m.account_id > ${after}::uuid
       ORDER BY m.account_id LIMIT ${take}::int`
-    return rows
   }
 
   async function membershipsOf(accountId: string): Promise<Membership[]> {
