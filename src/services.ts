@@ -9,8 +9,6 @@ import { createDeletionStore } from './features/accounts/deletion-store.ts'
 import { createEmailChange } from './features/accounts/email-change-service.ts'
 import { createEmailChangeStore } from './features/accounts/email-change-store.ts'
 import { createExport } from './features/accounts/export.ts'
-import { createInstanceRoles } from './features/accounts/instance-roles-service.ts'
-import { createInstanceRolesStore } from './features/accounts/instance-roles-store.ts'
 import { createLeakedPasswords } from './features/accounts/password-leaks.ts'
 import { createCommonPasswords } from './features/accounts/password-list.ts'
 import {
@@ -231,9 +229,7 @@ function createAccountFeatures(platform: Platform, { audit }: Pick<Founded, 'aud
   const shared = { db, clock, audit }
   const accounts = createAccounts({ ...shared, store: accountStore, passwords, policy, endAll: endAllOf })
   const tickets = createTickets({ ...shared, store: accountStore, accounts })
-  const store = createInstanceRolesStore()
-  const instanceRoles = createInstanceRoles({ ...shared, store, accountStore, accounts })
-  return { accountStore, accounts, tickets, instanceRoles, strengthOf }
+  return { accountStore, accounts, tickets, strengthOf }
 }
 
 function createClientFeatures(

@@ -35,7 +35,7 @@ export type Permission = { scope: string; reach: 'installation' | 'account' | 'o
 export type Callers = ReturnType<typeof createCallers>
 
 /** As the rules of teams ask: what a client may do there follows from the scopes of its token. */
-export const teamActor = ({ actor, scopes }: Caller): Actor =>
+export const scopedActor = ({ actor, scopes }: Caller): Actor =>
   actor.kind === 'client' ? { ...actor, scopes: [...scopes] } : actor
 
 /** Where the metadata of RFC 9728 are: §3.1 puts the well-known part in front of the resource's path. */

@@ -1,7 +1,7 @@
 // Owns the routes about invitations to a team: sent, sent again, taken back, and accepted by whoever they are for.
 import type { Invitations } from '../features/teams/invitations-service.ts'
 import { AcceptInvitation, Invite } from '../features/teams/schema.ts'
-import { type Permission, teamActor } from './caller.ts'
+import { type Permission, scopedActor } from './caller.ts'
 import { ById, listRoute, noBody, type Route, route } from './route.ts'
 import { ByInvitation, InvitationShown, Joined, presentInvitation, presentTeam } from './teams-schema.ts'
 
@@ -26,7 +26,7 @@ function sentRoutes({ invitations }: InvitationRoutesDeps): Route[] {
       params: ById,
       item: InvitationShown,
       async list({ caller, params }, page) {
-        const found = await invitations.list(teamActor(caller), { teamId: params.id, ...page })
+        const found = await invitations.list(scopedActor(caller), { teamId: params.id, ...page })
         return { data: found.data.map(presentInvitation), nextCursor: found.nextCursor }
       },
     }),
@@ -40,7 +40,7 @@ function sentRoutes({ invitations }: InvitationRoutesDeps): Route[] {
       body: Invite,
       answer: { status: 201, schema: InvitationShown },
       async handle({ caller, params, body }) {
-        const invitation = await invitations.create(teamActor(caller), { teamId: params.id, ...body })
+        const invitation = await invitations.create(scopedActor(caller), { teamId: params.id, ...body })
         const location = `/teams/${params.id}/invitations/${invitation.id}`
         return { body: presentInvitation(invitation), location }
       },
@@ -60,7 +60,7 @@ function openRoutes({ invitations }: InvitationRoutesDeps): Route[] {
       answer: { status: 200, schema: InvitationShown },
       async handle({ caller, params: { id, invitation_id } }) {
         const about = { teamId: id, invitationId: invitation_id }
-        return { body: presentInvitation(await invitations.resend(teamActor(caller), about)) }
+        return { body: presentInvitation(await invitations.resend(scopedActor(caller), about)) }
       },
     }),
     route({
@@ -72,7 +72,7 @@ function openRoutes({ invitations }: InvitationRoutesDeps): Route[] {
       params: ByInvitation,
       answer: { status: 204, schema: noBody },
       async handle({ caller, params: { id, invitation_id } }) {
-        await invitations.revoke(teamActor(caller), { teamId: id, invitationId: invitation_id })
+        await invitations.revoke(scopedActor(caller), { teamId: id, invitationId: invitation_id })
         return { body: undefined }
       },
     }),
@@ -85,7 +85,7 @@ function openRoutes({ invitations }: InvitationRoutesDeps): Route[] {
       body: AcceptInvitation,
       answer: { status: 200, schema: Joined },
       async handle({ caller, body }) {
-        const { team, role } = await invitations.accept(teamActor(caller), body)
+        const { team, role } = await invitations.accept(scopedActor(caller), body)
         return { body: { team: presentTeam(team), role } }
       },
     }),

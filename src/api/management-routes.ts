@@ -3,6 +3,7 @@ import { type ApiRoutesDeps, apiRoutes } from './apis.ts'
 import { type ClientRoutesDeps, clientRoutes } from './clients.ts'
 import { type InvitationRoutesDeps, invitationRoutes } from './invitations.ts'
 import { type RecordRoutesDeps, recordRoutes } from './records.ts'
+import { type RoleRoutesDeps, roleRoutes } from './roles.ts'
 import type { Route } from './route.ts'
 import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts'
 import { type TeamRoutesDeps, teamRoutes } from './teams.ts'
@@ -14,6 +15,7 @@ export type ManagementDeps = UserRoutesDeps &
   SessionRoutesDeps &
   TeamRoutesDeps &
   InvitationRoutesDeps &
+  RoleRoutesDeps &
   ClientRoutesDeps &
   ApiRoutesDeps &
   RecordRoutesDeps
@@ -25,6 +27,7 @@ export const managementRoutes = (deps: ManagementDeps): Route[] => [
   ...sessionRoutes(deps),
   ...teamRoutes(deps),
   ...invitationRoutes(deps),
+  ...roleRoutes(deps),
   ...clientRoutes(deps),
   ...apiRoutes(deps),
   ...recordRoutes(deps),

@@ -3,7 +3,7 @@
 import type { Members } from '../features/teams/members-service.ts'
 import { ChangeTeam, CreateTeam } from '../features/teams/schema.ts'
 import type { Teams } from '../features/teams/service.ts'
-import { type Permission, teamActor } from './caller.ts'
+import { type Permission, scopedActor } from './caller.ts'
 import { ById, listRoute, noBody, type Route, route } from './route.ts'
 import {
   ByMember,
@@ -40,7 +40,7 @@ function ofTeams(teams: TeamRoutesDeps['teams']): Route[] {
       query: TeamFilters,
       item: TeamShown,
       async list({ caller, query }, page) {
-        const { data, nextCursor } = await teams.list(teamActor(caller), { ...query, ...page })
+        const { data, nextCursor } = await teams.list(scopedActor(caller), { ...query, ...page })
         return { data: data.map(presentTeam), nextCursor }
       },
     }),
@@ -53,7 +53,7 @@ function ofTeams(teams: TeamRoutesDeps['teams']): Route[] {
       body: CreateTeam,
       answer: { status: 201, schema: TeamShown },
       async handle({ caller, body }) {
-        const team = await teams.create(teamActor(caller), body)
+        const team = await teams.create(scopedActor(caller), body)
         return { body: presentTeam(team), location: `/teams/${team.id}` }
       },
     }),
@@ -66,7 +66,7 @@ function ofTeams(teams: TeamRoutesDeps['teams']): Route[] {
       params: ById,
       answer: { status: 200, schema: TeamShown },
       handle: async ({ caller, params }) => ({
-        body: presentTeam(await teams.get(teamActor(caller), { teamId: params.id })),
+        body: presentTeam(await teams.get(scopedActor(caller), { teamId: params.id })),
       }),
     }),
     route({
@@ -79,7 +79,7 @@ function ofTeams(teams: TeamRoutesDeps['teams']): Route[] {
       body: ChangeTeam,
       answer: { status: 200, schema: TeamShown },
       handle: async ({ caller, params, body }) => ({
-        body: presentTeam(await teams.update(teamActor(caller), { teamId: params.id, ...body })),
+        body: presentTeam(await teams.update(scopedActor(caller), { teamId: params.id, ...body })),
       }),
     }),
     route({
@@ -91,7 +91,7 @@ function ofTeams(teams: TeamRoutesDeps['teams']): Route[] {
       params: ById,
       answer: { status: 204, schema: noBody },
       async handle({ caller, params }) {
-        await teams.remove(teamActor(caller), { teamId: params.id })
+        await teams.remove(scopedActor(caller), { teamId: params.id })
         return { body: undefined }
       },
     }),
@@ -108,7 +108,7 @@ function ofMembers(members: TeamRoutesDeps['members']): Route[] {
       params: ById,
       item: MemberShown,
       async list({ caller, params }, page) {
-        const { data, nextCursor } = await members.list(teamActor(caller), { teamId: params.id, ...page })
+        const { data, nextCursor } = await members.list(scopedActor(caller), { teamId: params.id, ...page })
         return { data: data.map(presentMember), nextCursor }
       },
     }),
@@ -122,7 +122,7 @@ function ofMembers(members: TeamRoutesDeps['members']): Route[] {
       body: NewMember,
       answer: { status: 201, schema: MemberRole },
       async handle({ caller, params, body: { user_id, role } }) {
-        await members.add(teamActor(caller), { teamId: params.id, accountId: user_id, role })
+        await members.add(scopedActor(caller), { teamId: params.id, accountId: user_id, role })
         return { body: { user_id, role }, location: `/teams/${params.id}/members/${user_id}` }
       },
     }),
@@ -136,7 +136,7 @@ function ofMembers(members: TeamRoutesDeps['members']): Route[] {
       body: NewRole,
       answer: { status: 200, schema: MemberRole },
       async handle({ caller, params: { id, user_id }, body: { role } }) {
-        await members.changeRole(teamActor(caller), { teamId: id, accountId: user_id, role })
+        await members.changeRole(scopedActor(caller), { teamId: id, accountId: user_id, role })
         return { body: { user_id, role } }
       },
     }),
@@ -149,7 +149,7 @@ function ofMembers(members: TeamRoutesDeps['members']): Route[] {
       params: ByMember,
       answer: { status: 204, schema: noBody },
       async handle({ caller, params: { id, user_id } }) {
-        const actor = teamActor(caller)
+        const actor = scopedActor(caller)
         const goes = actor.kind === 'account' && actor.id === user_id
         if (goes) await members.leave(actor, { teamId: id })
         else await members.remove(actor, { teamId: id, accountId: user_id })
@@ -171,7 +171,7 @@ function ofOwners(members: TeamRoutesDeps['members']): Route[] {
       body: NewOwner,
       answer: { status: 200, schema: MemberRole },
       async handle({ caller, params, body: { user_id } }) {
-        await members.transfer(teamActor(caller), { teamId: params.id, accountId: user_id })
+        await members.transfer(scopedActor(caller), { teamId: params.id, accountId: user_id })
         return { body: { user_id, role: 'owner' } }
       },
     }),

@@ -1,15 +1,15 @@
 // Owns the routes about what belongs to one person: where they are signed in, and their roles in the installation.
-import type { InstanceRoles } from '../features/accounts/instance-roles-service.ts'
 import type { Accounts } from '../features/accounts/service.ts'
 import type { Sessions } from '../features/sessions/service.ts'
-import type { Permission } from './caller.ts'
+import type { Assignments } from '../features/teams/assignments-service.ts'
+import { type Permission, scopedActor } from './caller.ts'
 import { ById, noBody, type Route, route } from './route.ts'
 import { ByRole, BySession, GrantedRole, UserRoles, UserSessions } from './users-schema.ts'
 
 export type UserPartRoutesDeps = {
   accounts: Pick<Accounts, 'get'>
   sessions: Pick<Sessions, 'listFor' | 'end' | 'endAll'>
-  instanceRoles: InstanceRoles
+  assignments: Pick<Assignments, 'assign' | 'unassign'>
 }
 
 export function userPartRoutes(deps: UserPartRoutesDeps): Route[] {
@@ -74,7 +74,7 @@ function sessionRoutes({ accounts, sessions }: UserPartRoutesDeps): Route[] {
 /** Administrators hold every role of the installation, so nobody else gives one. */
 const giveRoles: Permission = { scope: 'roles:write', reach: 'installation' }
 
-function roleRoutes({ accounts, instanceRoles }: UserPartRoutesDeps): Route[] {
+function roleRoutes({ accounts, assignments }: UserPartRoutesDeps): Route[] {
   return [
     route({
       method: 'GET',
@@ -96,7 +96,8 @@ function roleRoutes({ accounts, instanceRoles }: UserPartRoutesDeps): Route[] {
       body: GrantedRole,
       answer: { status: 200, schema: UserRoles },
       async handle({ caller, params, body }) {
-        const data = await instanceRoles.grant(caller.actor, params.id, body.role)
+        const about = { accountId: params.id, role: body.role }
+        const data = await assignments.assign(scopedActor(caller), about)
         return { body: { data } }
       },
     }),
@@ -109,7 +110,7 @@ function roleRoutes({ accounts, instanceRoles }: UserPartRoutesDeps): Route[] {
       params: ByRole,
       answer: { status: 204, schema: noBody },
       async handle({ caller, params }) {
-        await instanceRoles.revoke(caller.actor, params.id, params.role)
+        await assignments.unassign(scopedActor(caller), { accountId: params.id, role: params.role })
         return { body: undefined }
       },
     }),

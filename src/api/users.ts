@@ -3,9 +3,10 @@ import type { Deletion } from '../features/accounts/deletion-service.ts'
 import type { Recovery } from '../features/accounts/recovery-service.ts'
 import type { Account } from '../features/accounts/schema.ts'
 import type { Accounts } from '../features/accounts/service.ts'
+import type { Assignments } from '../features/teams/assignments-service.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
-import { assertHolds, type Permission } from './caller.ts'
+import { assertHolds, type Permission, scopedActor } from './caller.ts'
 import { ById, listRoute, type Route, route } from './route.ts'
 import { Accepted, ChangedUser, Deleted, NewUser, presentUser, User, UserFilters } from './users-schema.ts'
 
@@ -13,6 +14,7 @@ export type UserRoutesDeps = {
   accounts: Pick<Accounts, 'list' | 'get' | 'create' | 'update' | 'disable' | 'enable'>
   deletion: Pick<Deletion, 'remove' | 'restore'>
   recovery: Pick<Recovery, 'start'>
+  assignments: Pick<Assignments, 'assertMayAssign'>
   /** Where a mail about a new password leads; `?token=` is added. */
   recoveryUrl: string
 }
@@ -28,7 +30,7 @@ export function userRoutes(deps: UserRoutesDeps): Route[] {
   return [...peopleRoutes(deps), ...lifeRoutes(deps)]
 }
 
-function peopleRoutes({ accounts }: UserRoutesDeps): Route[] {
+function peopleRoutes({ accounts, assignments }: UserRoutesDeps): Route[] {
   return [
     listRoute({
       path: '/users',
@@ -54,6 +56,7 @@ function peopleRoutes({ accounts }: UserRoutesDeps): Route[] {
       async handle({ caller, body: { email, username, roles, locale, ...claims } }) {
         // A token that may make people may not make administrators
         if (roles?.length) assertHolds(caller, ['roles:write'])
+        await assignments.assertMayAssign(scopedActor(caller), roles ?? [])
         const account = await accounts.create(caller.actor, {
           email,
           ...(username !== undefined && { username }),

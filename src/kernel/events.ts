@@ -15,8 +15,6 @@ export const eventTypes = {
   'account.restored': 'A deletion was undone.',
   'account.erased': 'What a deleted account held was erased.',
   'account.imported': 'An account was brought along from another system.',
-  'account.role_granted': 'An account was given a role of the installation.',
-  'account.role_revoked': 'A role of the installation was taken from an account.',
   'account.disabled': 'An account was disabled; its tokens and sessions ended.',
   'account.enabled': 'A disabled account was enabled again.',
   'authn.succeeded': 'A person signed in.',

@@ -211,8 +211,8 @@ describe('roles of a person', () => {
     expect((await api.ask('GET', '/users', { as: person.token })).status).toBe(403)
     const facts = (await factsOf(person.id)).filter(([type]) => String(type).includes('role'))
     expect(facts).toEqual([
-      ['account.role_granted', machineActor],
-      ['account.role_revoked', machineActor],
+      ['role.assigned', machineActor],
+      ['role.unassigned', machineActor],
     ])
   })
 

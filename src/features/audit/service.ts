@@ -1,6 +1,6 @@
 // Owns the audit log: one row per fact, written together with what it tells of.
 // Names of facts are kernel/events.ts.
-import type { Actor, EventType } from '../../kernel/events.ts'
+import type { Actor, EventType, Who } from '../../kernel/events.ts'
 import { newId } from '../../kernel/secrets.ts'
 import { type Clock, dateOf } from '../../kernel/time.ts'
 import type { Bind, Write } from '../../platform/compose.ts'
@@ -30,12 +30,12 @@ export type Audit = ReturnType<typeof createAudit>
 export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock }) {
   function rowOf({ type, actor, accountId, clientId, requestId, address, details }: AuditEvent): AuditRow {
     const now = clock.now()
-    const { from, ...who } = actor
+    const { from } = actor
     return {
       id: newId(now),
       at: now,
       type,
-      actor: who,
+      actor: whoOf(actor),
       accountId: accountId ?? null,
       clientId: clientId ?? null,
       requestId: requestId ?? from?.requestId ?? null,
@@ -87,3 +87,6 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
 
   return { search, record, recordAlone, recordStatement, recordWrite, listFor }
 }
+
+/** By name: what somebody was allowed, and from where they came, is no part of who they are. */
+const whoOf = ({ kind, ...actor }: Actor): Who => ('id' in actor ? { kind, id: actor.id } : { kind }) as Who

@@ -92,7 +92,8 @@ export function createInvitations(deps: InvitationsDeps) {
       },
       expiresAt,
     })
-    return { tokenHash, inviter: actor, inviterEpoch: known.inviterEpoch, expiresAt }
+    const { from: _, ...inviter } = actor
+    return { tokenHash, inviter, inviterEpoch: known.inviterEpoch, expiresAt }
   }
 
   /** Answers alike whether the address has an account or not. An invitation that waits is replaced by a newer one. */

@@ -80,8 +80,10 @@ export function createRoleStore(db: Pick<Db, 'prisma'>) {
   }
 
   async function setRolesOf(tx: Tx, accountId: string, { roles, now }: { roles: string[]; now: Date }) {
-    const data = { roles, updatedAt: now }
-    await tx.account.update({ where: { id: accountId }, data, select: { id: true } })
+    // Later than the change before it, so that each has a version of its own
+    await tx.$executeRaw`UPDATE accounts SET roles = ${roles}::text[],
+        updated_at = greatest(${now}::timestamptz, updated_at + interval '1 millisecond')
+      WHERE id = ${accountId}::uuid`
   }
 
   return {
