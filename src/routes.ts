@@ -2,6 +2,7 @@
 import Router from '@koa/router'
 import { mountAccountPages } from './console/account-pages.ts'
 import { createAccountSession } from './console/account-session.ts'
+import { mountInvitationPages } from './console/invitation-pages.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
 import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
@@ -17,10 +18,11 @@ import { mountLanguageChoice } from './web/language.ts'
 /** The pages that people answer. */
 export function createRouter(options: AppOptions, live: LiveProvider, protocol: Protocol): Router {
   const { config, services, pages, demoPeople } = options
-  const { artifacts, clock, db, tickets, claimsOf } = services
+  const { artifacts, clock, db, claimsOf } = services
   const { authn, cookies, browser, resources, restart } = protocol
   const { renderer } = pages
   const router = new Router()
+  const fromOurPages = (...names: string[]) => sameOriginPosts({ issuer: config.issuer, cookies: names })
   mountInteractions({
     ...services,
     router,
@@ -42,36 +44,37 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     mailLeaves: config.smtpUrl !== undefined || config.mode === 'development',
     minLength: config.passwordMinLength,
     deviceCookie: browser.device,
-    sameOrigin: sameOriginPosts({
-      issuer: config.issuer,
-      cookies: [cookies.name('foyer_interaction', 'path'), cookies.name('foyer_browser', 'host')],
-    }),
-    sameOriginByToken: sameOriginPosts({ issuer: config.issuer, cookies: [] }),
+    sameOrigin: fromOurPages(
+      cookies.name('foyer_interaction', 'path'),
+      cookies.name('foyer_browser', 'host'),
+    ),
+    sameOriginByToken: fromOurPages(),
+  })
+  const session = createAccountSession({
+    issuer: config.issuer,
+    clock,
+    accounts: services.accounts,
+    sessionOf: createBrowserSession({ provider: live.provider, artifacts }),
   })
   mountAccountPages({
     ...services,
     router,
     renderer,
-    session: createAccountSession({
-      issuer: config.issuer,
-      clock,
-      accounts: services.accounts,
-      sessionOf: createBrowserSession({ provider: live.provider, artifacts }),
-    }),
+    session,
     nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
     languages: pages.messages.languages,
     minLength: config.passwordMinLength,
-    sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [cookies.name('foyer_session', 'host')] }),
+    sameOrigin: fromOurPages(cookies.name('foyer_session', 'host')),
   })
+  mountInvitationPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
   mountLanguageChoice({ router, issuer: config.issuer, cookies })
   mountSetupPages({
+    ...services,
     router,
-    tickets,
     limiter: createLimiter({ db }),
     renderer,
     minLength: config.passwordMinLength,
-    strengthOf: services.strengthOf,
-    sameOrigin: sameOriginPosts({ issuer: config.issuer, cookies: [] }),
+    sameOrigin: fromOurPages(),
     now: clock.now,
   })
   return router

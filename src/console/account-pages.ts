@@ -11,26 +11,24 @@ import { changeOf, valuesOf } from './account-profile.ts'
 import { type AccountRoutes, backTo, ownOf } from './account-routes.ts'
 import type { Visitor } from './account-session.ts'
 import { mountSignInPages, type SignInPagesDeps } from './account-sign-in-pages.ts'
-import { type InvitationPagesDeps, isInvitationPage, mountInvitationPages } from './invitation-pages.ts'
+import { invitationPage } from './invitation-pages.ts'
 
 export type AccountPagesDeps = AccountRoutes &
   DataPagesDeps &
-  SignInPagesDeps &
-  InvitationPagesDeps & {
+  SignInPagesDeps & {
     accounts: Pick<Accounts, 'update'>
     languages: () => { tag: string; name: string }[]
   }
 
 const path = '/account'
-const pages = new Set([
+/** Pages that somebody may be sent back to after signing in. */
+const returnable = new Set([
   path,
+  invitationPage,
   ...['sign-in', 'email', 'sessions', 'apps', 'data', 'data/export', 'delete'].map(
     (name) => `${path}/${name}`,
   ),
 ])
-
-/** Whether somebody may be sent there after signing in. */
-const isReturnable = (page: string): boolean => pages.has(page) || isInvitationPage(page)
 
 export function mountAccountPages(deps: AccountPagesDeps): void {
   const { router, renderer, session, sameOrigin } = deps
@@ -64,7 +62,7 @@ export function mountAccountPages(deps: AccountPagesDeps): void {
   function arrive(ctx: Koa.Context): void {
     ctx.state.wants = 'page'
     const { state, error } = ctx.query
-    if (typeof state === 'string' && error === undefined && isReturnable(state)) backTo(ctx, state)
+    if (typeof state === 'string' && error === undefined && returnable.has(state)) backTo(ctx, state)
     else renderer.page(ctx, 'account/signed-out', {}, { status: error === undefined ? 400 : 200 })
   }
 
@@ -82,7 +80,6 @@ export function mountAccountPages(deps: AccountPagesDeps): void {
   router.get(`${path}/callback`, arrive)
   mountSignInPages(deps)
   mountDataPages(deps)
-  mountInvitationPages(deps)
 }
 
 type Trouble = { errors: PageError[]; typed: Readonly<Record<string, string>> }

@@ -22,7 +22,6 @@ const doneSentences: Readonly<Record<string, Said>> = {
   session_ended: { key: 'account.done_session_ended' },
   others_ended: { key: 'account.done_others_ended' },
   app_removed: { key: 'account.done_app_removed' },
-  team_joined: { key: 'account.done_team_joined' },
 }
 
 /** What each page of somebody's own begins with; only sentences of ours can be said by an address. */

@@ -29,6 +29,8 @@ export type Guard = {
   page: string
   /** Only shortly after signing in. */
   fresh?: boolean
+  /** Whoever is signed in signs in once more, perhaps as somebody else. */
+  anew?: boolean
 }
 
 export type AccountSession = ReturnType<typeof createAccountSession>
@@ -36,7 +38,7 @@ export type AccountSession = ReturnType<typeof createAccountSession>
 const freshForSeconds = minutes(10) / 1000
 
 export function createAccountSession({ issuer, clock, accounts, sessionOf }: AccountSessionDeps) {
-  function sendToSignIn(ctx: Koa.Context, { page, fresh }: Guard): void {
+  function sendToSignIn(ctx: Koa.Context, { page, fresh, anew }: Guard): void {
     const target = new URL(`${issuer}/oauth2/authorize`)
     target.search = new URLSearchParams({
       client_id: accountClient,
@@ -48,6 +50,7 @@ export function createAccountSession({ issuer, clock, accounts, sessionOf }: Acc
       code_challenge: createHash('sha256').update(randomToken()).digest('base64url'),
       code_challenge_method: 'S256',
       ...(fresh && { max_age: String(freshForSeconds) }),
+      ...(anew && { prompt: 'login' }),
     }).toString()
     ctx.status = 303
     ctx.redirect(target.href)
@@ -72,21 +75,30 @@ export function createAccountSession({ issuer, clock, accounts, sessionOf }: Acc
     }
   }
 
-  /** A route of somebody's own pages. */
-  const guarded =
-    (guard: Guard, handler: (ctx: Koa.Context, visitor: Visitor) => Promise<void> | void) =>
+  /** A route for everybody, told who is signed in. */
+  const open =
+    (
+      handler: (ctx: Koa.Context, visitor: Visitor | undefined) => Promise<void> | void,
+      { fresh = false } = {},
+    ) =>
     async (ctx: Koa.Context): Promise<void> => {
       ctx.state.wants = 'page'
       await receiveBody(ctx)
-      const visitor = await visitorOf(ctx, guard.fresh === true)
+      const visitor = await visitorOf(ctx, fresh)
       ctx.set('Cache-Control', 'no-store')
-      if (!visitor) return sendToSignIn(ctx, guard)
-      ctx.state.speakTo({ account: visitor.account.locale })
-      ctx.state.stayAt = guard.page
+      if (visitor) ctx.state.speakTo({ account: visitor.account.locale })
       await handler(ctx, visitor)
     }
 
-  return { guarded }
+  /** A route of somebody's own pages. */
+  const guarded = (guard: Guard, handler: (ctx: Koa.Context, visitor: Visitor) => Promise<void> | void) =>
+    open((ctx, visitor) => {
+      if (!visitor) return sendToSignIn(ctx, guard)
+      ctx.state.stayAt = guard.page
+      return handler(ctx, visitor)
+    }, guard)
+
+  return { guarded, open, sendToSignIn }
 }
 
 export const originOf = (ctx: Koa.Context): Origin => ({

@@ -4,6 +4,7 @@ import type common from '../../locales/en/common.json'
 import type consent from '../../locales/en/consent.json'
 import type error from '../../locales/en/error.json'
 import type interaction from '../../locales/en/interaction.json'
+import type invitation from '../../locales/en/invitation.json'
 import type logout from '../../locales/en/logout.json'
 import type mail from '../../locales/en/mail.json'
 import type setup from '../../locales/en/setup.json'
@@ -14,6 +15,7 @@ type Areas = {
   consent: typeof consent
   error: typeof error
   interaction: typeof interaction
+  invitation: typeof invitation
   logout: typeof logout
   mail: typeof mail
   setup: typeof setup

@@ -63,8 +63,6 @@ export type AppsPage = Own & { apps: AppWithAccess[] }
 export type DeletePage = Own & { typed?: string }
 export type DeletedPage = { email: string; until: Date }
 export type RestorePage = { token: string }
-/** `email`: as much of the invited address as tells its owner which one it is. */
-export type InvitationPage = { token: string; team: string; email: string }
 
 export type AccountPages = {
   'account/profile': ProfilePage
@@ -78,7 +76,6 @@ export type AccountPages = {
   'account/deleted': DeletedPage
   'account/restore': RestorePage
   'account/restored': { email: string }
-  'account/invitation': InvitationPage
   'account/signed-out': Record<never, never>
 }
 
@@ -98,6 +95,5 @@ export const accountHeads: Heads = {
   'account/deleted': (_, t) => ({ heading: t('account.deleted_heading') }),
   'account/restore': (_, t) => ({ heading: t('account.restore_heading') }),
   'account/restored': (_, t) => ({ heading: t('account.restored_heading') }),
-  'account/invitation': (_, t) => ({ heading: t('account.invitation_heading') }),
   'account/signed-out': (_, t) => ({ heading: t('account.signed_out_heading') }),
 }

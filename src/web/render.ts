@@ -8,6 +8,7 @@ import type { Templates } from '../platform/templates.ts'
 import { accountHeads } from './account-views.ts'
 import type { Assets } from './assets.ts'
 import { pageHeaders } from './headers.ts'
+import { invitationHeads } from './invitation-views.ts'
 import { type AppOnPage, type PageError, type PageName, type Pages, type Said, say } from './views.ts'
 
 export type RendererDeps = {
@@ -80,6 +81,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'dev/mail': () => ({ heading: 'Mails' }),
   'dev/api': () => ({ heading: 'Management API' }),
   ...accountHeads,
+  ...invitationHeads,
 }
 
 /** One or two letters that stand for an app, as its name begins. */

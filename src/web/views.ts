@@ -2,6 +2,7 @@
 // How a page looks is in views/ and public/, its words are in locales/; when it is shown is for the features and
 // src/oidc to decide.
 import type { AccountPages } from './account-views.ts'
+import type { InvitationPages } from './invitation-views.ts'
 import type { PageError, PasswordStrength } from './sentences.ts'
 
 export type { PageError, PasswordStrength, Said } from './sentences.ts'
@@ -235,7 +236,8 @@ export type Pages = {
   'setup/done': SetupDonePage
   'dev/mail': DevMailPage
   'dev/api': ApiPage
-} & AccountPages
+} & AccountPages &
+  InvitationPages
 
 export type PageName = keyof Pages
 

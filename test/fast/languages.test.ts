@@ -9,7 +9,17 @@ import { localesDir, startPageApp } from '../support/page-app.ts'
 import { samples } from '../support/page-samples.ts'
 import { spell, withPseudoLocales } from '../support/pseudo-locales.ts'
 
-const areas = ['account', 'common', 'consent', 'error', 'interaction', 'logout', 'mail', 'setup']
+const areas = [
+  'account',
+  'common',
+  'consent',
+  'error',
+  'interaction',
+  'invitation',
+  'logout',
+  'mail',
+  'setup',
+]
 const translated = languages.filter((tag) => tag !== 'en')
 
 function read(tag: string): Record<string, string> {

@@ -75,6 +75,7 @@ const paths = [
   '/interaction/unknown',
   '/interaction/unknown/password',
   '/setup',
+  '/invitation',
   '/problems/not_found',
   '/readyz',
   '/dev/mail.json',

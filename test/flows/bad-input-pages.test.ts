@@ -108,6 +108,7 @@ describe('pages with a form', () => {
     '/interaction/unknown/consent',
     '/interaction/unknown/restart',
     '/setup',
+    '/invitation',
     '/oauth2/logout/confirm',
   ]
   it.each(paths)('%s refuses what browsers do not send', async (path) => {
@@ -159,6 +160,7 @@ describe('pages with a form', () => {
     ['/interaction/unknown/password', ['GET', 'PUT', 'DELETE']],
     ['/interaction/unknown/consent', ['GET', 'PUT']],
     ['/setup', ['PUT', 'DELETE', 'PATCH']],
+    ['/invitation', ['PUT', 'DELETE', 'PATCH']],
     ['/livez', ['POST', 'DELETE']],
     ['/readyz', ['POST']],
     ['/metrics', ['POST']],

@@ -105,10 +105,5 @@ export const accountSamples = (sample: typeof of) => ({
   deleted: sample('account/deleted', { email, until: seen }),
   'way back': sample('account/restore', { token: 'foyer_link_sample' }),
   'way back, taken': sample('account/restored', { email }),
-  invitation: sample('account/invitation', {
-    token: 'foyer_invitation_sample',
-    team: 'Quests & Co',
-    email: 'a•••@example.test',
-  }),
   'account, not signed in': sample('account/signed-out', {}),
 })

@@ -175,12 +175,14 @@ export function createInvitations(deps: InvitationsDeps) {
   }
 
   /** What a link is about, without spending it: whoever holds it has read the mail. */
-  async function peek({ token }: AcceptInvitation): Promise<SeenInvitation> {
+  async function peek({ token }: AcceptInvitation, reader?: Reader): Promise<SeenInvitation> {
     const invitation = await store.findByToken(hashSecret(token))
     const team = invitation && (await teamStore.findById(invitation.teamId))
     if (!team) throw invitationGone()
     const { state, role, expiresAt } = present(invitation)
-    return { team: team.name, emailMasked: maskEmail(invitation.email), role, state, expiresAt }
+    const isForReader = reader?.emailCanonical === invitation.emailCanonical
+    const emailMasked = maskEmail(invitation.email)
+    return { team: team.name, emailMasked, isForReader, role, state, expiresAt }
   }
 
   async function acceptIn(
@@ -249,6 +251,8 @@ export function createInvitations(deps: InvitationsDeps) {
   return { list, create, resend, revoke, peek, accept, sweep }
 }
 
+/** Whoever is signed in where the link is opened. */
+type Reader = { emailCanonical: string }
 type Mailing = { team: Team; email: string; emailCanonical: string }
 type About = { actor: Actor; invitation: Pick<StoredInvitation, 'id' | 'teamId' | 'role'> }
 type Revocation = About & { standing: Standing }

@@ -59,6 +59,8 @@ export type Invitation = {
 export type SeenInvitation = Pick<Invitation, 'role' | 'state' | 'expiresAt'> & {
   team: string
   emailMasked: string
+  /** Whether it was sent to the address of whoever reads it, proved or not. */
+  isForReader: boolean
 }
 
 /** Where a role counts: in this team, else in the whole installation. */
