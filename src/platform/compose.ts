@@ -2,7 +2,7 @@
 import { sqlState } from './database-errors.ts'
 import type { Statement } from './postgres.ts'
 
-type SqlType = 'text' | 'bytea' | 'jsonb' | 'timestamptz' | 'uuid' | 'int' | 'text[]'
+type SqlType = 'text' | 'bytea' | 'jsonb' | 'timestamptz' | 'uuid' | 'int' | 'text[]' | 'timestamptz[]'
 /** Takes a value and its type, gives the placeholder that stands for it. */
 export type Bind = (value: unknown, type: SqlType) => string
 

@@ -21,7 +21,7 @@ describe('the device cookie', () => {
     const [ada, grace] = [person(), person()]
     const devices = readDevices(signedIn([ada, grace]), key, later(start, 5000))
     expect([...devices.keys()].sort()).toEqual([ada, grace].sort())
-    expect(devices.get(ada)).not.toBe(devices.get(grace))
+    expect(devices.get(ada)?.id).not.toBe(devices.get(grace)?.id)
   })
 
   it('keeps the id when the same account signs in again', () => {
@@ -29,12 +29,16 @@ describe('the device cookie', () => {
     const cookie = signedIn([ada])
     const again = addDevice(ada, { cookie, key, now: later(start, days(10)) })
     const now = later(start, days(10))
-    expect(readDevices(again, key, now).get(ada)).toBe(readDevices(cookie, key, now).get(ada))
+    const [before, since] = [readDevices(cookie, key, now).get(ada), readDevices(again, key, now).get(ada)]
+    expect(since?.id).toBe(before?.id)
+    expect([before?.issuedAt, since?.issuedAt]).toEqual([start, now])
   })
 
   it('gives two browsers different ids', () => {
     const ada = person()
-    const ids = [signedIn([ada]), signedIn([ada])].map((cookie) => readDevices(cookie, key, start).get(ada))
+    const ids = [signedIn([ada]), signedIn([ada])].map(
+      (cookie) => readDevices(cookie, key, start).get(ada)?.id,
+    )
     expect(new Set(ids).size).toBe(2)
   })
 

@@ -110,7 +110,7 @@ describe('a password attempt', () => {
   }
   const settle = (begun: { lane: string; address: string }) =>
     registry.db.query(settlePasswordStatement(begun))
-  const known = (device = 'device-1') => new Map([[person.id, device]])
+  const known = (device = 'device-1') => new Map([[person.id, { id: device, issuedAt: start }]])
   async function fail(times: number, options: Partial<PasswordAttempt> = {}) {
     for (let time = 0; time < times; time += 1) await attempt(options)
   }
@@ -209,7 +209,7 @@ describe('a password attempt', () => {
   })
 
   it('does not take the device of another account for one of this', async () => {
-    const begun = await attempt({ devices: new Map([[newId(start), 'device-1']]) })
+    const begun = await attempt({ devices: new Map([[newId(start), { id: 'device-1', issuedAt: start }]]) })
     expect(begun.trusted).toBe(false)
   })
 
@@ -255,7 +255,7 @@ describe('a password attempt', () => {
 
   it.each([
     ['a known device', known, rates['login.device']],
-    ['an unknown one', () => new Map<string, string>(), rates['login.account']],
+    ['an unknown one', () => new Map(), rates['login.account']],
   ])('that was never compared, from %s, leaves both buckets as they were', async (_, devices, rate) => {
     const addressPrefix = newId(start)
     const options = { addressPrefix, devices: devices() }

@@ -12,7 +12,9 @@ let app: TestApp & { mails: Mailbox }
 let door: ReturnType<typeof createDoor>
 let rp: Rp
 beforeAll(async () => {
-  app = await startMailingApp({ env: { ...testHooks, FOYER_REGISTRATION: 'open' } })
+  app = await startMailingApp({
+    env: { ...testHooks, FOYER_REGISTRATION: 'open', FOYER_TRUSTED_PROXY_HOPS: '1' },
+  })
   door = createDoor(app.issuer)
   rp = createRp(app.issuer)
 })
@@ -112,6 +114,61 @@ describe.each(Object.entries(proofs))('after %s', (_, prove) => {
     expect(await teams.membershipsOf(id)).toMatchObject([{ id: team.id }])
     const renamed = await accounts.create(operator, { email: `again-${count}@example.test`, username })
     expect(renamed.username).toBe(username)
+  })
+})
+
+describe('a device that the stranger has signed in on', () => {
+  /** From an address of its own each time. */
+  const tryPassword = (who: { email: string; password: string }, cookie?: string) => {
+    guesses += 1
+    const at = { 'x-forwarded-for': `10.9.${guesses >> 8}.${guesses & 255}` }
+    return door.post('/auth/login', who, { headers: { ...at, ...(cookie !== undefined && { cookie }) } })
+  }
+  const cookieOf = ({ headers }: { headers: Headers }) =>
+    headers
+      .getSetCookie()
+      .map((cookie) => cookie.split(';', 1)[0])
+      .join('; ')
+  const wrong = 'a-wrong-guess-0001'
+  let guesses = 0
+
+  async function squatter() {
+    count += 1
+    const who = { email: `owner-${count}@example.test`, password }
+    expect((await door.post('/auth/register', who)).status).toBe(201)
+    const signedIn = await tryPassword(who)
+    expect(signedIn.status).toBe(200)
+    const cookie = cookieOf(signedIn)
+    for (let guess = 0; guess < 10; guess += 1) await tryPassword({ ...who, password: wrong })
+    expect((await tryPassword({ ...who, password: wrong })).status).toBe(429)
+    expect((await tryPassword({ ...who, password: wrong }, cookie)).status).toBe(401)
+    // A notice of the sign-in above
+    await app.mails.rest(who.email)
+    return { ...who, cookie }
+  }
+  async function exhaust(email: string): Promise<void> {
+    let status = 0
+    for (let guess = 0; guess < 11; guess += 1)
+      status = (await tryPassword({ email, password: wrong })).status
+    expect(status).toBe(429)
+  }
+
+  it.each(Object.entries(proofs))('has no guesses of its own after %s', async (_, prove) => {
+    const { email, cookie } = await squatter()
+    await prove(email)
+    await exhaust(email)
+    expect((await tryPassword({ email, password: wrong }, cookie)).status).toBe(429)
+  })
+
+  it('is not taken for the one of the owner, who has a lane of their own since the recovery', async () => {
+    const { email, cookie } = await squatter()
+    await proofs['a recovery by code']?.(email)
+    const owner = { email, password: fresh }
+    const home = cookieOf(await tryPassword(owner))
+    await exhaust(email)
+    expect((await tryPassword({ email, password: wrong }, cookie)).status).toBe(429)
+    expect((await tryPassword({ email, password: wrong }, home)).status).toBe(401)
+    expect((await tryPassword(owner, home)).status).toBe(200)
   })
 })
 

@@ -99,7 +99,8 @@ export function createRecoveryStore(db: Pick<Db, 'query'>) {
 
   /**
    * Only of the account as it was when the proof was read: two proofs used at once change it once, since the epoch
-   * that both were made for is over with the first. With it every other link and code of the account is dead.
+   * that both were made for is over with the first. With it every other link and code of the account is dead, and no
+   * device is known any more: somebody else may have signed in on it.
    */
   async function resetPassword(
     tx: Tx,
@@ -108,7 +109,7 @@ export function createRecoveryStore(db: Pick<Db, 'query'>) {
   ): Promise<boolean> {
     const changed = await tx.$executeRawUnsafe(
       `UPDATE accounts SET password_hash = $3, ${withoutStrangersWords('NULL')},
-          security_epoch = security_epoch + 1,
+          security_epoch = security_epoch + 1, devices_since = $4::timestamptz,
           email_verified_at = coalesce(email_verified_at, $4::timestamptz), updated_at = $4::timestamptz
         WHERE id = $1::uuid AND security_epoch = $2::int AND status = 'active' AND NOT system`,
       id,

@@ -64,6 +64,7 @@ export function createRegistrationStore(db: Pick<Db, 'prisma'>) {
           password_hash = CASE WHEN vouched THEN password_hash END,
           ${withoutStrangersWords('$3')},
           last_seen_at = CASE WHEN vouched THEN last_seen_at END,
+          devices_since = CASE WHEN vouched THEN devices_since ELSE $2::timestamptz END,
           security_epoch = CASE WHEN vouched THEN security_epoch ELSE security_epoch + 1 END
         WHERE id = $1::uuid AND email_verified_at IS NULL
         RETURNING vouched`,

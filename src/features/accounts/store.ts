@@ -233,7 +233,8 @@ function present({
   profile,
   status,
   deviceNoticeAt: _,
-  vouched: __,
+  devicesSince: __,
+  vouched: ___,
   ...row
 }: AccountModel): Account {
   return {

@@ -4,7 +4,10 @@ import { createHmac } from 'node:crypto'
 import { limits } from '../../config/limits.ts'
 import { randomKey, sameHash } from '../../kernel/secrets.ts'
 
-export type Devices = ReadonlyMap<string, string>
+export type Device = { id: string; issuedAt: Date }
+
+/** By the account that has signed in there. */
+export type Devices = ReadonlyMap<string, Device>
 
 type Entry = { accountId: string; nonce: Buffer; issuedMs: number }
 
@@ -17,9 +20,12 @@ const separator = '.'
 // The longest cookie that Foyer writes, so that a forged one is dropped unread.
 const longestCookie = limits.deviceCookieAccounts * (Math.ceil((entryBytes * 4) / 3) + 1)
 
-/** Which device id this browser holds for which account; whatever is forged or too old is left out. */
+/**
+ * Which device id this browser holds for which account; whatever is forged or too old is left out. Whether the account
+ * still knows devices of that time, its row says.
+ */
 export function readDevices(cookie: string | undefined, key: Buffer, now: Date): Devices {
-  return new Map(readEntries(cookie, key, now).map((entry) => [entry.accountId, idOf(entry)]))
+  return new Map(readEntries(cookie, key, now).map((entry) => [entry.accountId, deviceOf(entry)]))
 }
 
 /** The cookie after this account has fully signed in: the newest first, the oldest dropped. */
@@ -38,7 +44,10 @@ export function addDevice(
     .join(separator)
 }
 
-const idOf = (entry: Entry): string => entry.nonce.toString('base64url')
+const deviceOf = ({ nonce, issuedMs }: Entry): Device => ({
+  id: nonce.toString('base64url'),
+  issuedAt: new Date(issuedMs),
+})
 
 function readEntries(cookie: string | undefined, key: Buffer, now: Date): Entry[] {
   if (!cookie || cookie.length > longestCookie) return []

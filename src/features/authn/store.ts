@@ -47,7 +47,7 @@ export type BegunAttempt = {
   /** Why not: the address, the lane of this person, or a hundred failures in a row from unknown devices. */
   refusedBy: RefusedBy | null
   retryAfterSeconds: number
-  /** The browser has signed in to this account before. */
+  /** The browser has signed in to this account before, since its owner last took it over or back by mail. */
   trusted: boolean
   /** What settlePasswordAttempt gives back. */
   lane: string
@@ -136,8 +136,6 @@ const foundOf = (json: InteractionJson): InteractionFound => ({
 
 /** The parts of that statement, for one that brings the interaction along as well. Answers exactly one row. */
 export function passwordAttemptSql(bind: Bind, attempt: PasswordAttempt) {
-  const accountIds = bind([...attempt.devices.keys()], 'text[]')
-  const deviceIds = bind([...attempt.devices.values()], 'text[]')
   const now = bind(attempt.now, 'timestamptz')
   const limited = `${bind(attempt.unlimited ? 0 : 1, 'int')} = 1`
   const address = bind(addressRow(attempt), 'text')
@@ -146,13 +144,13 @@ export function passwordAttemptSql(bind: Bind, attempt: PasswordAttempt) {
   const ctes = `
     person AS MATERIALIZED (
       SELECT id, email, email_canonical, email_verified_at, username, password_hash, roles, status, security_epoch,
-        locale, last_seen_at
+        locale, last_seen_at, devices_since
       FROM accounts
       WHERE email_canonical = ${bind(attempt.emailCanonical, 'text')} OR username = ${bind(attempt.username, 'text')}
       LIMIT 1
     ), device AS MATERIALIZED (
-      SELECT d.device_id FROM person
-      JOIN unnest(${accountIds}, ${deviceIds}) AS d (account_id, device_id) ON d.account_id = person.id::text
+      SELECT d.device_id FROM person JOIN ${devicesSql(bind, attempt.devices)}
+        ON d.account_id = person.id::text AND d.issued_at >= coalesce(person.devices_since, '-infinity')
       LIMIT 1
     ), lane AS MATERIALIZED (
       SELECT device_id IS NOT NULL AS trusted,
@@ -193,6 +191,13 @@ export function passwordAttemptSql(bind: Bind, attempt: PasswordAttempt) {
     LEFT JOIN rate_limits address_row ON address_row.key = ${address}
     LEFT JOIN rate_limits lane_row ON lane_row.key = lane.key`
   return { ctes, columns, from }
+}
+
+function devicesSql(bind: Bind, devices: Devices): string {
+  const ids = [...devices.values()].map(({ id }) => id)
+  const times = [...devices.values()].map(({ issuedAt }) => issuedAt)
+  const columns = [bind([...devices.keys()], 'text[]'), bind(ids, 'text[]'), bind(times, 'timestamptz[]')]
+  return `unnest(${columns.join(', ')}) AS d (account_id, device_id, issued_at)`
 }
 
 export function readPasswordAttempt(row: Answer, attempt: PasswordAttempt): BegunAttempt {
