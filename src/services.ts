@@ -251,6 +251,8 @@ function createClientFeatures(
     accounts,
     appName: async (id) => (await clientCache.find(id))?.metadata.client_name ?? id,
     outbox,
+    limiter: createLimiter({ db }),
+    clock,
   })
   const apis = createApis({
     db,

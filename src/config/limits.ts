@@ -27,6 +27,13 @@ export const rates = {
   'confirm.address': { burst: 100, periodMs: minutes(15) },
   /** Sign-ups from one /32 or /64; each costs a password hash, whose queue is bounded besides. */
   'register.address': { burst: 200, periodMs: minutes(15) },
+  /**
+   * What sends a notice to an address whose account a stranger may hold until its owner comes. By address: an account
+   * that is moved away and registered anew starts no other count.
+   */
+  'password.change': { burst: 5, periodMs: hours(5) },
+  'email.change': { burst: 5, periodMs: hours(5) },
+  'notice.reuse': { burst: 5, periodMs: hours(5) },
   /** Requests to the management API by one client, or by one person through one client. */
   'api.read': { burst: 1200, periodMs: minutes(1) },
   'api.write': { burst: 600, periodMs: minutes(1) },

@@ -166,6 +166,15 @@ describe('a password', () => {
     expect(await factsOf(who)).toContain('account.password_removed')
     expect((await app.mails.next(who.email)).subject).toBe('Your Foyer password was removed')
 
+    for (let turn = 1; turn < 5; turn += 1) {
+      await passwordChange.setFirstPassword(who.id, fresh, { origin: who.origin })
+      await passwordChange.removePassword(who.id, { origin: who.origin })
+    }
+    await passwordChange.setFirstPassword(who.id, fresh, { origin: who.origin })
+    await expect(passwordChange.removePassword(who.id, { origin: who.origin })).rejects.toMatchObject({
+      kind: 'rate_limited',
+    })
+
     const unproven = await member({ verified: false })
     await expect(
       passwordChange.removePassword(unproven.id, { origin: unproven.origin }),

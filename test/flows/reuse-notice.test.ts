@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp } from '../support/app.ts'
 import { mailsTo, mailTo } from '../support/mails.ts'
-import { ada, createRp, type Rp } from '../support/rp.ts'
+import { ada, createRp, grace, type Rp } from '../support/rp.ts'
 
 let app: TestApp
 let rp: Rp
@@ -36,6 +36,17 @@ describe('the mail about a refresh token that came back', () => {
     await rp.refresh(first)
     await expect.poll(jobs).toBe(0)
     expect(mailsTo(app, ada.email)).toHaveLength(1)
+  })
+
+  it('goes out five times, then once an hour, to an address whose account somebody brings it about for', async () => {
+    for (let incident = 0; incident < 7; incident += 1) {
+      const { refresh_token: first = '' } = await rp.tokens({ who: grace })
+      await rp.refresh((await rp.refresh(first)).body.refresh_token ?? '')
+      expect((await rp.refresh(first)).status).toBe(400)
+    }
+    await expect.poll(jobs, { timeout: 10_000 }).toBe(0)
+    const told = mailsTo(app, grace.email).filter(({ subject }) => subject.includes('signed out'))
+    expect(told).toHaveLength(5)
   })
 
   it('does not go out for a token that the app itself gave back', async () => {

@@ -215,6 +215,57 @@ it('a second proof takes nothing from what the owner has put there since', async
   })
 })
 
+describe('the mailbox of somebody whose address a stranger has registered', () => {
+  const most = 5
+
+  it('hears of five changed passwords, and of one more an hour', async () => {
+    count += 1
+    const email = `owner-${count}@example.test`
+    const { body } = await door.post('/auth/register', { email, password })
+    const change = (current_password: string, new_password: string) =>
+      door.post('/auth/me/password', { current_password, new_password }, { as: body.access_token })
+    const nth = (turn: number) => (turn === 0 ? password : `known-to-the-stranger-${turn}`)
+    for (let turn = 0; turn < most; turn += 1) {
+      // Refused ones spend nothing
+      expect((await change(nth(turn), 'short')).status).toBe(400)
+      expect((await change(nth(turn), nth(turn + 1))).status).toBe(200)
+    }
+    const refused = await change(nth(most), nth(most + 1))
+    expect(refused).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+    const wait = Number(refused.headers.get('retry-after'))
+    expect(wait).toBeGreaterThan(3500)
+    expect(wait).toBeLessThanOrEqual(3600)
+    expect(await app.mails.rest(email)).toHaveLength(most)
+
+    await app.advance(wait)
+    const { access_token } = await door.signIn({ email, password: nth(most) })
+    const later = { current_password: nth(most), new_password: nth(most + 1) }
+    expect((await door.post('/auth/me/password', later, { as: access_token })).status).toBe(200)
+  })
+
+  it('hears of five accounts that are moved away, however often it is registered anew', async () => {
+    count += 1
+    const email = `owner-${count}@example.test`
+    const { accounts, emailChange } = app.services
+    const begin = async (turn: number) => {
+      expect((await door.post('/auth/register', { email, password })).status).toBe(201)
+      const id = (await accounts.findByIdentifier(email))?.id ?? ''
+      const to = `squatter-${count}-${turn}@elsewhere.example`
+      const asked = { accountId: id, email: to, origin: newOrigin(), language: 'en' }
+      return { id, to, flow: emailChange.start(asked).then((started) => started.flow) }
+    }
+    for (let turn = 0; turn < most; turn += 1) {
+      const { id, to, flow } = await begin(turn)
+      const handle = { flow: await flow }
+      const code = codeIn(await app.mails.next(to))
+      const moved = await emailChange.confirm(handle, code, { accountId: id, origin: newOrigin() })
+      expect(moved).toMatchObject({ outcome: 'changed' })
+    }
+    await expect((await begin(most)).flow).rejects.toMatchObject({ kind: 'rate_limited' })
+    expect(await app.mails.rest(email)).toHaveLength(most)
+  })
+})
+
 describe('an account that the operator vouches for', () => {
   const who = () => ({ email: `vouched-${++count}@example.test`, password: 'the-password-of-the-owner' })
 

@@ -60,7 +60,14 @@ export function createEmailChange(deps: EmailChangeDeps) {
     const { origin } = input
     const email = requireEmail(input.email)
     const account = await accounts.getActive(input.accountId)
-    const taken = await limiter.take([{ name: 'mail.address', key: origin.addressPrefix }], clock.now())
+    // The address that is left hears of it, and whose it is nobody may have shown
+    const taken = await limiter.take(
+      [
+        { name: 'mail.address', key: origin.addressPrefix },
+        { name: 'email.change', key: account.emailCanonical },
+      ],
+      clock.now(),
+    )
     if (!taken.allowed) throw rateLimited(taken.retryAfterSeconds)
     const owner = await accounts.findByIdentifier(email.canonical)
     const mails = await challenges.mayMail(email.canonical)

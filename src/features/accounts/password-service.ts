@@ -1,9 +1,9 @@
 // Owns what a signed-in person does with their password: change it, set a first one, take it off.
 // Forgotten ones are recovery-service.ts; what a password must look like is password-policy.ts.
-import { conflict, notFound } from '../../kernel/errors.ts'
+import { conflict, notFound, rateLimited } from '../../kernel/errors.ts'
 import type { Actor, EventType } from '../../kernel/events.ts'
 import { after, type Clock, seconds } from '../../kernel/time.ts'
-import type { Limiter, LimitKey } from '../../platform/limiter.ts'
+import type { Limiter, LimitKey, Taken } from '../../platform/limiter.ts'
 import type { Passwords } from '../../platform/passwords.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
@@ -57,6 +57,19 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     { name: 'login.device', key: `${accountId}:change` },
   ]
 
+  /** Each change is told to the address by mail, which may be somebody else's: right passwords are limited too. */
+  const changeOf = ({ emailCanonical }: Holder): LimitKey[] => [
+    { name: 'password.change', key: emailCanonical },
+  ]
+
+  /** A full hash queue compares nothing, and a password that is refused changes nothing. */
+  const orRefund =
+    (keys: LimitKey[]) =>
+    async (error: unknown): Promise<never> => {
+      await limiter.refund(keys)
+      throw error
+    }
+
   async function changePassword(
     accountId: string,
     { current, next }: { current: string; next: string },
@@ -64,26 +77,36 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
   ): Promise<Changed> {
     const keys = keysOf(accountId, origin)
     const taken = await limiter.take(keys, clock.now())
-    if (!taken.allowed) {
-      await recordRefusal('authn.limited', accountId, origin)
-      const { retryAfterSeconds } = taken
-      return {
-        outcome: 'blocked',
-        retryAfterSeconds,
-        retryAt: after(clock.now(), seconds(retryAfterSeconds)),
-      }
-    }
+    if (!taken.allowed) return block(accountId, origin, taken)
 
     const holder = await holderOf(accountId)
-    const { ok } = await passwords.verify(holder.passwordHash, current)
+    const { ok } = await passwords.verify(holder.passwordHash, current).catch(orRefund(keys))
     if (!ok) {
       await recordRefusal('authn.failed', accountId, origin)
       return { outcome: 'wrong' }
     }
     await limiter.refund(keys)
+    const change = changeOf(holder)
+    const mayChange = await limiter.take(change, clock.now())
+    if (!mayChange.allowed) return block(accountId, origin, mayChange)
+    const passwordHash = await accounts.hashNew(holder, next).catch(orRefund(change))
+    const type = 'account.password_changed'
     return {
       outcome: 'changed',
-      account: await setNew(holder, next, { origin, keepSessionUid, type: 'account.password_changed' }),
+      account: await setNew(holder, passwordHash, { origin, keepSessionUid, type }),
+    }
+  }
+
+  async function block(
+    accountId: string,
+    origin: Origin,
+    { retryAfterSeconds }: Pick<Taken, 'retryAfterSeconds'>,
+  ): Promise<Blocked> {
+    await recordRefusal('authn.limited', accountId, origin)
+    return {
+      outcome: 'blocked',
+      retryAfterSeconds,
+      retryAt: after(clock.now(), seconds(retryAfterSeconds)),
     }
   }
 
@@ -96,15 +119,15 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     const found = await holderOf(accountId)
     if (found.passwordHash !== null) throw conflict('password_exists')
     const holder = { ...found, ...(securityEpoch !== undefined && { securityEpoch }) }
-    return setNew(holder, password, { origin, keepSessionUid, type: 'account.password_set' })
+    const passwordHash = await accounts.hashNew(holder, password)
+    return setNew(holder, passwordHash, { origin, keepSessionUid, type: 'account.password_set' })
   }
 
   async function setNew(
     holder: Holder,
-    password: string,
+    passwordHash: string,
     { origin, keepSessionUid, type }: { origin: Origin; type: EventType } & Keep,
   ): Promise<Account> {
-    const passwordHash = await accounts.hashNew(holder, password)
     await db.inTransaction(async (tx) => {
       if (!(await store.replace(tx, holder, { passwordHash, now: clock.now() }))) {
         throw conflict('account_changed_meanwhile')
@@ -120,6 +143,8 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     { origin, keepSessionUid }: { origin: Origin } & Keep,
   ): Promise<Account> {
     const holder = await holderOf(accountId)
+    const taken = await limiter.take(changeOf(holder), clock.now())
+    if (!taken.allowed) throw rateLimited(taken.retryAfterSeconds)
     await db.inTransaction(async (tx) => {
       if (!(await store.remove(tx, accountId, clock.now()))) throw conflict('password_needed')
       await afterwardsIn(tx, holder, { origin, keepSessionUid, type: 'account.password_removed' })

@@ -3,6 +3,7 @@
 import { limits } from '../../config/limits.ts'
 import { after, type Clock, dateOf } from '../../kernel/time.ts'
 import type { Write } from '../../platform/compose.ts'
+import type { Limiter } from '../../platform/limiter.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Queue } from '../../platform/queue.ts'
 import type { Accounts } from '../accounts/service.ts'
@@ -14,6 +15,8 @@ export type ReuseNoticeDeps = {
   /** What a client is called. */
   appName: (clientId: string) => Promise<string>
   outbox: Pick<Outbox, 'enqueue'>
+  limiter: Pick<Limiter, 'take'>
+  clock: Clock
 }
 
 type Payload = { at: string; accountId: string; clientId: string }
@@ -28,12 +31,16 @@ export const reuseNoticeOf = (queue: Pick<Queue, 'also'>, clock: Clock): NonNull
     { row: { accountId: 'account_id', clientId: 'client_id' } },
   )
 
-export function createReuseNotice({ db, accounts, appName, outbox }: ReuseNoticeDeps) {
-  /** The job. */
+export function createReuseNotice(deps: ReuseNoticeDeps) {
+  const { db, accounts, appName, outbox, limiter, clock } = deps
+
+  /** The job. Whoever can sign in can spend tokens twice at will: beyond the limit the audit log alone tells of it. */
   async function task(payload: unknown): Promise<void> {
     const { at, accountId, clientId } = payload as Payload
     const account = await accounts.findById(accountId)
     if (account?.status !== 'active') return
+    const key = { name: 'notice.reuse', key: account.emailCanonical } as const
+    if (!(await limiter.take([key], clock.now())).allowed) return
     const app = await appName(clientId)
     await db.inTransaction((tx) =>
       outbox.enqueue(tx, {
