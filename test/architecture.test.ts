@@ -255,6 +255,7 @@ const rules: Record<string, Rule> = {
   },
   'a suppression has a reason, a TODO an issue': {
     check: givesReasons,
+    // Texts that the rule is tried on, no suppressions: what it must refuse, and what it must let pass
     broken: [
       { 'src/web/x.ts': '// TODO later' },
       { 'src/web/x.ts': '// @ts-ignore' },

@@ -1,34 +1,18 @@
 // What a person does once although many hands do it at the same moment: a session ends once, and a deletion is undone
 // by one of all the clicks on its link.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hashSecret, issueSecret } from '../../src/kernel/secrets.ts'
 import { after, days } from '../../src/kernel/time.ts'
 import type { Services } from '../../src/services.ts'
-import { startApp, type TestApp } from '../support/app.ts'
 import { raceRounds } from '../support/barrier.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { raceApps } from '../support/race-apps.ts'
 import { createRp } from '../support/rp.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
 const operator = { kind: 'operator' } as const
 
-let database: TestDatabase
-let apps: TestApp[] = []
-beforeAll(async () => {
-  database = await createTestDatabase()
-  apps = [await startApp({ databaseUrl: database.url }), await startApp({ databaseUrl: database.url })]
-})
-afterAll(async () => {
-  for (const app of apps) await app.close()
-  await database.drop()
-})
-
-const servicesOf = (turn: number): Services => {
-  const app = apps[turn % apps.length]
-  if (!app) throw new Error('no product')
-  return app.services
-}
+const servicesOf = raceApps()
 
 /** All at once, over two products; gives how many had their way and what the others were told. */
 async function race(work: (services: Services) => Promise<unknown>) {
@@ -71,7 +55,7 @@ describe(`${parallel} at once, ${rounds} rounds`, () => {
     const { accounts, sessions } = servicesOf(0)
     const who = { email: 'ending@example.test', password: 'a-password-of-their-own' }
     const { id } = await accounts.create(operator, who)
-    const rp = createRp(apps[0]?.issuer ?? '')
+    const rp = createRp(servicesOf(0).config.issuer)
     for (let round = 1; round <= rounds; round += 1) {
       const tokens = await rp.tokens({ who })
       const [session] = await sessions.listFor(id)

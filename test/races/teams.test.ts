@@ -1,32 +1,16 @@
 // Teams in many hands at the same moment, over two products: somebody owns them at the end.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hashSecret, issueSecret } from '../../src/kernel/secrets.ts'
 import { after, hours } from '../../src/kernel/time.ts'
 import type { Services } from '../../src/services.ts'
-import { startApp, type TestApp } from '../support/app.ts'
 import { raceRounds } from '../support/barrier.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { raceApps } from '../support/race-apps.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
 const operator = { kind: 'operator' } as const
 
-let database: TestDatabase
-let apps: TestApp[] = []
-beforeAll(async () => {
-  database = await createTestDatabase()
-  apps = [await startApp({ databaseUrl: database.url }), await startApp({ databaseUrl: database.url })]
-})
-afterAll(async () => {
-  for (const app of apps) await app.close()
-  await database.drop()
-})
-
-const servicesOf = (turn: number): Services => {
-  const app = apps[turn % apps.length]
-  if (!app) throw new Error('no product')
-  return app.services
-}
+const servicesOf = raceApps()
 
 let count = 0
 async function teamOf(...roles: string[]) {

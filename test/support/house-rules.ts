@@ -270,6 +270,7 @@ export const opensWithAComment: Check = (files) =>
     .filter(({ text }) => !/^(#!.*\n)?(\/\/ \S.{15,}|\/\*\*?[\s\S]{15,}?\*\/)/.test(text))
     .map(({ path }) => path)
 
+// The pattern by which the rule finds them, no suppression itself
 const bareSuppression =
   /@ts-(ignore|nocheck)|@ts-expect-error(?! -- \S)|biome-ignore \S+(?!\S*: \S)\s*$|\b(TODO|FIXME)(?!\(#\d+\))/
 export const givesReasons: Check = (files) =>
