@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Sessions } from '../features/sessions/service.ts'
 import { ById, listRoute, noBody, type Route, route } from './route.ts'
-import { UserSession } from './users-schema.ts'
+import { presentSession, UserSession } from './users-schema.ts'
 
 export type SessionRoutesDeps = { sessions: Pick<Sessions, 'list' | 'getOwner' | 'end'> }
 
@@ -21,15 +21,7 @@ export function sessionRoutes({ sessions }: SessionRoutesDeps): Route[] {
           ...page,
           ...(accountId !== undefined && { accountId }),
         })
-        const items = data.map(({ id, accountId: user_id, device, address, created_at, last_seen_at }) => ({
-          id,
-          user_id,
-          device,
-          address,
-          created_at: created_at.toISOString(),
-          last_seen_at: last_seen_at.toISOString(),
-        }))
-        return { data: items, nextCursor }
+        return { data: data.map((row) => presentSession(row.accountId, row)), nextCursor }
       },
     }),
     route({

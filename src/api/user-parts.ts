@@ -4,7 +4,7 @@ import type { Sessions } from '../features/sessions/service.ts'
 import type { Assignments } from '../features/teams/assignments-service.ts'
 import { type Permission, scopedActor } from './caller.ts'
 import { ById, noBody, type Route, route } from './route.ts'
-import { ByRole, BySession, GrantedRole, UserRoles, UserSessions } from './users-schema.ts'
+import { ByRole, BySession, GrantedRole, presentSession, UserRoles, UserSessions } from './users-schema.ts'
 
 export type UserPartRoutesDeps = {
   accounts: Pick<Accounts, 'get'>
@@ -31,12 +31,7 @@ function sessionRoutes({ accounts, sessions }: UserPartRoutesDeps): Route[] {
       async handle({ params }) {
         const { id } = await accounts.get(params.id)
         const rows = await sessions.listFor(id)
-        const data = rows.map(({ created_at, last_seen_at, ...row }) => ({
-          ...row,
-          user_id: id,
-          created_at: created_at.toISOString(),
-          last_seen_at: last_seen_at.toISOString(),
-        }))
+        const data = rows.map((row) => presentSession(id, row))
         return { body: { data, next_cursor: null } }
       },
     }),

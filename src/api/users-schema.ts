@@ -1,6 +1,7 @@
 // Owns what the management API takes and shows of people. What the values must be beyond that is said by the services.
 import { z } from 'zod'
 import { type Account, ChangeAccount, CreateAccount, type Profile } from '../features/accounts/schema.ts'
+import type { SignedInDevice } from '../features/sessions/schema.ts'
 import { Id } from './route.ts'
 
 const { profile, username, locale } = ChangeAccount.shape
@@ -67,6 +68,19 @@ export const UserSession = z.object({
   address: text.nullable(),
   created_at: moment,
   last_seen_at: moment,
+})
+
+/** A session, by whose it is and what is known of it. */
+export const presentSession = (
+  user_id: string,
+  { id, device, address, created_at, last_seen_at }: Omit<SignedInDevice, 'browser' | 'system' | 'current'>,
+): z.input<typeof UserSession> => ({
+  id,
+  user_id,
+  device,
+  address,
+  created_at: created_at.toISOString(),
+  last_seen_at: last_seen_at.toISOString(),
 })
 
 export const UserSessions = z.object({ data: z.array(UserSession), next_cursor: z.null() })
