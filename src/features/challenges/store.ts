@@ -204,14 +204,16 @@ function reportAddress({ address_taken: taken, address_tat: tat }: GuessCount, n
 const gapOf = (name: 'code.email' | 'code.address') => gapMs(rates[name])
 const reachOf = (name: 'code.email' | 'code.address') => reachMs(rates[name])
 
-// Buckets before challenges, and buckets in the order of their keys: two statements never wait for each other.
-// What refuses is read from before the statement; a bucket that rivals filled meanwhile is one gap away.
+// The challenge before its buckets, and buckets in the order of their keys: two statements never wait for each other.
+// Whoever comes upon a locked challenge sees what its rivals left of it, and takes nothing from a bucket for one that is
+// used up. What refuses is read from before the statement; a bucket that rivals filled meanwhile is one gap away.
 const countGuessSql = `
   WITH challenge AS (
     SELECT ${challengeColumns} FROM email_challenges c WHERE ${handleSql} AND c.purpose = $3::text
   ), open AS (
-    SELECT id, email_canonical FROM challenge
-    WHERE used_at IS NULL AND expires_at > $4::timestamptz AND attempts < $6::int
+    SELECT c.id, c.email_canonical FROM email_challenges c WHERE ${handleSql} AND c.purpose = $3::text
+      AND c.used_at IS NULL AND c.expires_at > $4::timestamptz AND c.attempts < $6::int
+    FOR UPDATE
   ), wanted AS (
     SELECT 'code.address:' || $5::text AS key, ${gapOf('code.address')} AS gap, ${reachOf('code.address')} AS reach
     WHERE (EXISTS (SELECT 1 FROM open) OR NOT EXISTS (SELECT 1 FROM challenge))
