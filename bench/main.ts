@@ -18,6 +18,7 @@ import {
   type Floor,
   type Foyer,
   loadCore,
+  place,
   startFloor,
   startFoyer,
   startLibrary,
@@ -62,6 +63,7 @@ async function runRounds(
     for (const [scenario, found] of cells) {
       const wanted = warmUpOf(warmUp, { round, share: scenario.warmUpShare })
       for (const target of targetsOf(scenario, servers)) {
+        place(target, scenario.cores)
         const cell = await measure(scenario, target, { seconds, warmUp: wanted })
         found[target.name] = [...(found[target.name] ?? []), cell]
         const isCold = cell.warmUpOperations < wanted.operations

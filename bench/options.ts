@@ -7,8 +7,8 @@ export const usage = `npm run bench -- [options]
   --seconds N             measured time of one cell (4); the probes beside sign-ins run 2.5 times as long
   --rounds N              interleaved rounds, of which the medians count (3)
   --warm-up N             a server is warm after so many seconds of load (8) …
-  --warm-up-operations N  … and so many operations (8000; a quarter of it for a code flow, a twentieth for a
-                          password hash), whichever comes later
+  --warm-up-operations N  … and so many operations (8000; half of it for a sign-in with its hash), whichever comes
+                          later
   --warm-up-cap N         … but at the latest after so many seconds (30)
                           Each server is warmed up so before its first cell of a scenario; later rounds take an
                           eighth of the operations and 1.5 to 6 seconds.

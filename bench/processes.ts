@@ -54,8 +54,8 @@ export function canPin(): boolean {
 }
 
 /** All threads of the process; those it makes later follow. */
-export function pin(pid: number, core: number): void {
-  execFileSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' })
+export function pin(pid: number, ...cores: number[]): void {
+  execFileSync('taskset', ['-acp', cores.join(','), String(pid)], { stdio: 'ignore' })
 }
 
 export const canCount = (): boolean => process.platform === 'linux'

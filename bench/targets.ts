@@ -32,12 +32,18 @@ export type Target = {
 }
 
 /** Server on one core; load generator and database on the other. */
-export const serverCore = 0
+const serverCore = 0
 export const loadCore = 1
 
 const here = import.meta.dirname
 const pinned = canPin()
-const pinServer = (pid: number) => pinned && pin(pid, serverCore)
+
+/** One core, or both: a server that hashes beside its answers is given what it would have. */
+export type Cores = 'one' | 'both'
+
+export function place({ pid }: { pid: number }, cores: Cores): void {
+  if (pinned) pin(pid, serverCore, ...(cores === 'both' ? [loadCore] : []))
+}
 
 const portsOf = ({ output }: Started): number[] =>
   (/ports ([\d ]+)/.exec(output)?.[1] ?? '').split(' ').map(Number)
@@ -56,7 +62,7 @@ export async function startFloor(folder: string): Promise<Floor> {
     sign: /ports/,
     log: join(folder, 'floor.log'),
   })
-  pinServer(started.pid)
+  place(started, 'one')
   const [raw = 0, koa = 0] = portsOf(started)
   const target = (port: number): Target => ({
     ...nothing,
@@ -77,7 +83,7 @@ const anybody: Registered = { id: 'nobody', secret: 'nothing' }
 export async function startLibrary(folder: string): Promise<Target> {
   const log = join(folder, 'library.log')
   const started = await start({ script: join(here, 'library.ts'), sign: /ports/, log })
-  pinServer(started.pid)
+  place(started, 'one')
   const [port = 0] = portsOf(started)
   const host = `localhost:${port}`
   return {
@@ -143,7 +149,7 @@ export async function startFoyer({ folder, logLevel, people, preload }: FoyerOpt
     log: join(folder, `${name}.log`),
     ...(preload === undefined ? {} : { preload }),
   })
-  pinServer(started.pid)
+  place(started, 'one')
   const postmaster = postmasterOf(dataDir)
   if (pinned) for (const pid of family(postmaster)) pin(pid, loadCore)
 

@@ -6,6 +6,7 @@ import { invalidInput, unavailable } from '../kernel/errors.ts'
 import { randomKey } from '../kernel/secrets.ts'
 import { seconds, stopwatch } from '../kernel/time.ts'
 import { type ForeignHash, readForeignHash } from './foreign-hashes.ts'
+import { openHashThreads } from './hash-threads.ts'
 
 /** OWASP's argon2id parameters: 19 MiB, two passes, one lane. */
 const current = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -19,7 +20,11 @@ const slowWaitMs = 500
 /** A stored hash may not ask for more than this, whoever brought it along. */
 const bounds = { memoryCost: 1024 * 1024, timeCost: 16, parallelism: 16 } as const
 
+type ObserveHash = (seconds: number) => void
+
 export type Engine = {
+  /** How many hashes more than there are permits it keeps at hand, none of them computed before its turn. */
+  ahead?: number
   hash(password: Buffer): Promise<string>
   verify(phc: string, password: Buffer): Promise<boolean>
 }
@@ -32,7 +37,7 @@ export type PasswordsDeps = {
   permits?: number
   observe?: (event: GateEvent) => void
   /** Told how long each hash took, waiting not included. */
-  observeHash?: (seconds: number) => void
+  observeHash?: ObserveHash
   /** The engine for argon2id; where it cannot be loaded the `argon2` package stands in. */
   loadEngine?: () => Promise<Engine>
 }
@@ -41,17 +46,19 @@ export type Verified = { ok: boolean; rehash: boolean }
 export type Passwords = ReturnType<typeof createPasswords>
 
 export function createPasswords(deps: PasswordsDeps = {}) {
-  const { permits, observe, observeHash, loadEngine = loadNodeRs } = deps
-  const gate = createGate({
-    permits: permits ?? Math.max(1, availableParallelism() - 1),
-    observe,
-    observeHash,
-  })
+  const { permits = Math.max(1, availableParallelism() - 1), observe, observeHash = () => undefined } = deps
+  const { loadEngine = () => loadThreads(permits, observeHash) } = deps
+  const gate = createGate({ permits, observe })
   const decoy = makeDecoy()
   let engine: Promise<Engine> | undefined
 
   function argon2id(): Promise<Engine> {
-    engine ??= loadEngine().catch(loadReference)
+    engine ??= loadEngine()
+      .catch(() => loadReference(observeHash))
+      .then((loaded) => {
+        gate.widen(loaded.ahead ?? 0)
+        return loaded
+      })
     return engine
   }
 
@@ -81,7 +88,7 @@ export function createPasswords(deps: PasswordsDeps = {}) {
    */
   async function verifyForeign(foreign: ForeignHash, bytes: Buffer): Promise<Verified> {
     const ok = await gate.run(async () => {
-      const matches = await foreign.matches(bytes)
+      const matches = await timed(() => foreign.matches(bytes), observeHash)
       if (!matches) await compare(decoy, bytes)
       return matches
     })
@@ -89,7 +96,7 @@ export function createPasswords(deps: PasswordsDeps = {}) {
   }
 
   async function compare(phc: Phc, bytes: Buffer): Promise<boolean> {
-    const by = phc.variant === 'argon2id' ? await argon2id() : await loadReference()
+    const by = phc.variant === 'argon2id' ? await argon2id() : await loadReference(observeHash)
     try {
       return await by.verify(phc.text, bytes)
     } catch {
@@ -99,7 +106,7 @@ export function createPasswords(deps: PasswordsDeps = {}) {
     }
   }
 
-  return { hash, verify, waiting: gate.waiting }
+  return { hash, verify, waiting: gate.waiting, assertRoom: gate.assertRoom }
 }
 
 /** Whether a hash that somebody brings along is one that a sign-in can compare. */
@@ -182,27 +189,41 @@ function makeDecoy(): Phc {
   return { text, variant: 'argon2id', version: 19, ...current, hashLength: hashBytes }
 }
 
-async function loadNodeRs(): Promise<Engine> {
-  const { hash, verify } = await import('@node-rs/argon2')
-  return {
-    hash: (password) => hash(password, { ...current, outputLen: hashBytes }),
-    verify: (phc, password) => verify(phc, password),
-  }
-}
+const options = { ...current, outputLen: hashBytes }
+
+const loadThreads = (count: number, observeHash: ObserveHash): Promise<Engine> =>
+  openHashThreads({ count, options, observeHash })
 
 /** The reference implementation: slower, knows argon2i and argon2d, has binaries of its own. */
-async function loadReference(): Promise<Engine> {
+async function loadReference(observeHash: ObserveHash): Promise<Engine> {
   const { argon2id, hash, verify } = await import('argon2')
   return {
-    hash: (password) => hash(password, { ...current, type: argon2id, hashLength: hashBytes }),
-    verify: (phc, password) => verify(phc, password),
+    hash: (password) =>
+      timed(() => hash(password, { ...current, type: argon2id, hashLength: hashBytes }), observeHash),
+    verify: (phc, password) => timed(() => verify(phc, password), observeHash),
   }
 }
 
-type Gate = { run<T>(work: () => Promise<T>): Promise<T>; waiting(): number }
+async function timed<T>(work: () => Promise<T>, observeHash: ObserveHash): Promise<T> {
+  const elapsed = stopwatch()
+  try {
+    return await work()
+  } finally {
+    observeHash(elapsed())
+  }
+}
+
+type Gate = {
+  run<T>(work: () => Promise<T>): Promise<T>
+  /** Lets so many more in at once. */
+  widen(by: number): void
+  /** Refuses what would be refused, before anything else is done for it. */
+  assertRoom(): void
+  waiting(): number
+}
 
 /** So many at once, a short queue in order of arrival, and an answer at once when that is full. */
-function createGate({ permits, observe, observeHash }: { permits: number } & PasswordsDeps): Gate {
+function createGate({ permits, observe }: { permits: number; observe: PasswordsDeps['observe'] }): Gate {
   const queue: Array<() => void> = []
   let free = permits
 
@@ -210,16 +231,18 @@ function createGate({ permits, observe, observeHash }: { permits: number } & Pas
     observe?.({ waitedMs, waiting: queue.length, outcome, slow: waitedMs > slowWaitMs })
   }
 
-  function enter(): Promise<void> {
+  function assertRoom(): void {
+    if (free > 0 || queue.length < queueLength) return
+    report(0, 'refused')
+    throw unavailable('busy')
+  }
+
+  async function enter(): Promise<void> {
     if (free > 0) {
       free -= 1
-      return Promise.resolve()
+      return
     }
-    if (queue.length >= queueLength) {
-      report(0, 'refused')
-      return Promise.reject(unavailable('busy'))
-    }
-
+    assertRoom()
     return new Promise((resolve, reject) => {
       const elapsed = stopwatch()
       const admit = () => {
@@ -244,14 +267,16 @@ function createGate({ permits, observe, observeHash }: { permits: number } & Pas
 
   async function run<T>(work: () => Promise<T>): Promise<T> {
     await enter()
-    const elapsed = stopwatch()
     try {
       return await work()
     } finally {
-      observeHash?.(elapsed())
       leave()
     }
   }
 
-  return { run, waiting: () => queue.length }
+  function widen(by: number): void {
+    for (let place = 0; place < by; place += 1) leave()
+  }
+
+  return { run, widen, assertRoom, waiting: () => queue.length }
 }

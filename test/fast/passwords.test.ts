@@ -142,6 +142,18 @@ describe('the gate before the hashes', () => {
     expect(slow.most()).toBe(2)
   })
 
+  it('lets in as many more as the engine keeps at hand', async () => {
+    const slow = createSlowEngine()
+    const gated = createPasswords({ permits: 1, loadEngine: async () => ({ ...slow.engine, ahead: 1 }) })
+    const all = Promise.all(['first', 'second', 'third'].map((name) => gated.hash(name)))
+    await slow.settle()
+    expect(slow.begun).toEqual(['first', 'second'])
+    await slow.finishOne()
+    expect(slow.begun).toEqual(['first', 'second', 'third'])
+    while (slow.running.length > 0) await slow.finishOne()
+    await all
+  })
+
   it('refuses at once when 64 are waiting, and serves those who wait', async () => {
     const slow = createSlowEngine()
     const events: GateEvent[] = []
@@ -157,10 +169,13 @@ describe('the gate before the hashes', () => {
       details: { retryAfterSeconds: 1 },
     })
     expect(events).toMatchObject([{ outcome: 'refused', waiting: 64, waitedMs: 0 }])
+    // Whoever asks before doing anything else for it hears the same
+    expect(() => gated.assertRoom()).toThrow(expect.objectContaining({ kind: 'unavailable', code: 'busy' }))
 
     await slow.settle()
     while (slow.running.length > 0) await slow.finishOne()
     expect((await Promise.all(admitted)).length).toBe(65)
+    gated.assertRoom()
   })
 
   it('refuses whoever has waited two seconds, tells that it was slow, and goes on afterwards', async () => {

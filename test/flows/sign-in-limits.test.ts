@@ -149,6 +149,23 @@ describe('attempts that a full hash queue turns away', () => {
     }
   })
 
+  it('ask the database for nothing but their page when the queue is full as they arrive', async () => {
+    const { passwords } = app.services
+    const { assertRoom } = passwords
+    const person = personAt('198.51.100.52')
+    const page = await person.open(rp.authorizeUrl({ prompt: 'login' }).url)
+    Object.assign(passwords, {
+      assertRoom: () => {
+        throw unavailable('busy')
+      },
+    })
+    app.statements()
+    const answer = await person.submit(page, grace).finally(() => Object.assign(passwords, { assertRoom }))
+    expect('left' in answer ? 0 : answer.status).toBe(503)
+    expect(app.statements()).toEqual(['find_interaction'])
+    expect(await succeeds(person, grace)).toBe(true)
+  })
+
   it('reset nothing either: wrong passwords before them stay counted, for the person and for the address', async () => {
     const who = own('guessed')
     await app.services.accounts.create({ kind: 'system' }, who)

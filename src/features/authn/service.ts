@@ -106,6 +106,7 @@ export function createAuthn(deps: AuthnDeps) {
 
   /** Adds a password proof to the attempt. Two statements in all: one before the comparison, one after the handler. */
   async function submitPassword(uid: string, proof: PasswordProof): Promise<Submitted> {
+    passwords.assertRoom()
     const { begun, interaction } = await beginPasswordInInteraction(db, uid, attemptBy(proof))
     artifacts.rememberInteraction(uid, interaction)
     const running = await artifacts.find('Interaction', uid)
@@ -121,6 +122,7 @@ export function createAuthn(deps: AuthnDeps) {
 
   /** The same without an interaction: whoever asks for it issues the session. */
   async function provePassword(proof: PasswordProof): Promise<SignedIn | Refused> {
+    passwords.assertRoom()
     const begun = await beginPasswordAttempt(db, attemptBy(proof))
     const compared = await compare(begun, proof)
     return 'outcome' in compared ? compared : signIn('pwd', compared.accountId, proof)
