@@ -6,7 +6,7 @@ const standIn = new URL('./hash-stand-in.ts', import.meta.url).href
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
-    if (specifier === '@node-rs/argon2') return { url: standIn, shortCircuit: true }
+    if (/\/hash-threads\.[jt]s$/.test(specifier)) return { url: standIn, shortCircuit: true }
     return nextResolve(specifier, context)
   },
 })
