@@ -73,6 +73,11 @@ function catalogAdapter(pool: pg.Pool) {
       for (const at of charColumns.get(result.rows) ?? []) result.columnTypes[at] = ColumnTypeEnum.Character
       return result
     }
+    // The adapter cuts a script at every semicolon, those inside of functions too; Prisma's own engine sends it whole
+    adapter.executeScript = async (script) => {
+      const client = await pool.connect()
+      await client.query(script).finally(() => client.release())
+    }
     return adapter
   }
   return factory

@@ -1,14 +1,19 @@
 // Owns which jobs there are and when the recurring ones are due. Inside the server, or in a worker of its own.
 import { reuseNoticeTask } from './features/authn/reuse-notice.ts'
 import { mailTask } from './features/outbox/service.ts'
+import { startLoop } from './platform/loop.ts'
 import type { RunningQueue } from './platform/queue.ts'
 import type { Services } from './services.ts'
 
 // Every minute, so that the tables stay as large as what is alive.
 const crontab = '* * * * * sweep ?max=1&jobKey=sweep'
+/** Whoever listens to live events waits so long at most, and a fact is outside the chain for so long. */
+const sealEveryMs = 250
 
-export function runJobs({
+export async function runJobs({
+  db,
   queue,
+  sealing,
   artifacts,
   outbox,
   reuseNotice,
@@ -30,5 +35,12 @@ export function runJobs({
     [mailTask]: outbox.task,
     [reuseNoticeTask]: reuseNotice.task,
   }
-  return queue.run(tasks, crontab)
+  const running = await queue.run(tasks, crontab)
+  const seals = startLoop(() => db.unhurried(sealing.sealAll), { name: 'seal', everyMs: sealEveryMs, log })
+  return {
+    async stop() {
+      await running.stop()
+      await seals.stop()
+    },
+  }
 }

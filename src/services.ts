@@ -28,6 +28,8 @@ import { createTickets } from './features/accounts/tickets.ts'
 import { createArtifacts } from './features/artifacts/service.ts'
 import { createSigningKeyStore } from './features/artifacts/signing-keys.ts'
 import { endAllOf, endAllOfClient } from './features/artifacts/store.ts'
+import { createSealStore } from './features/audit/seal-store.ts'
+import { createSealing } from './features/audit/sealing-service.ts'
 import { createAudit } from './features/audit/service.ts'
 import { createReuseNotice, reuseNoticeOf } from './features/authn/reuse-notice.ts'
 import { createHandOver } from './features/challenges/mail.ts'
@@ -339,6 +341,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
 
   return {
     audit,
+    sealing: createSealing({ store: createSealStore(db) }),
     artifacts,
     outbox,
     reuseNotice,

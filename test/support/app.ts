@@ -40,7 +40,7 @@ export type TestAppOptions = {
 }
 
 // What the product sends by itself, whatever it is asked.
-const clockwork = /^(timekeeper\.|sweep_|LISTEN|SELECT 1$)|graphile_worker/
+const clockwork = /^(timekeeper\.|sweep_|audit_seal_|LISTEN|SELECT 1$)|graphile_worker/
 
 export const secretOf = (id: string): string => `secret-of-${id}`
 
