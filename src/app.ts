@@ -20,11 +20,7 @@ import { chooseLanguage } from './web/language.ts'
 import { limitHeaders } from './web/limit.ts'
 import { describeProblems, errorBoundary } from './web/problem.ts'
 
-export type App = {
-  callback: RequestListener
-  /** After a change of signing keys. */
-  rebuild(): Promise<void>
-}
+export type App = { callback: RequestListener }
 
 /** What must be well before requests are sent here. */
 function readiness({ config, services }: AppOptions, live: LiveProvider): Checks {
@@ -98,6 +94,5 @@ export async function createApp(options: AppOptions): Promise<App> {
   const handle = app.callback()
   return {
     callback: (request, response) => void (metadata.handle(request, response) || handle(request, response)),
-    rebuild: live.rebuild,
   }
 }

@@ -20,6 +20,7 @@ export async function runJobs({
   deletion,
   invitations,
   joinCodes,
+  keyRotation,
   log,
 }: Services): Promise<RunningQueue> {
   const tasks = {
@@ -31,6 +32,8 @@ export async function runJobs({
       await joinCodes.sweep()
       const erased = await deletion.eraseDue()
       if (erased > 0) log.info({ event: 'accounts.erased', erased })
+      const { rotated, dropped } = await keyRotation.keepSchedule()
+      if (rotated.length + dropped.length > 0) log.info({ event: 'keys.kept', rotated, dropped })
     },
     [mailTask]: outbox.task,
     [reuseNoticeTask]: reuseNotice.task,

@@ -8,6 +8,7 @@ import { appOf, createClientMetadata } from './oidc/client-metadata.ts'
 import type { CookieKeys } from './oidc/cookies.ts'
 import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
+import { followKeys } from './oidc/follow-keys.ts'
 import { createFirstPartyGrant } from './oidc/grants/first-party.ts'
 import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
@@ -122,6 +123,7 @@ export async function createLiveProvider(
     publish: metadata.publish,
     discover: (provider) => discover(app, provider),
   })
+  followKeys({ ...services, live })
   return { live, metadata }
 }
 

@@ -26,7 +26,6 @@ import { createAccounts } from './features/accounts/service.ts'
 import { createAccountStore } from './features/accounts/store.ts'
 import { createTickets } from './features/accounts/tickets.ts'
 import { createArtifacts } from './features/artifacts/service.ts'
-import { createSigningKeyStore } from './features/artifacts/signing-keys.ts'
 import { endAllOf, endAllOfClient } from './features/artifacts/store.ts'
 import { createSealStore } from './features/audit/seal-store.ts'
 import { createSealing } from './features/audit/sealing-service.ts'
@@ -62,6 +61,7 @@ import { createSponsors } from './features/teams/sponsors.ts'
 import { createTeamStore } from './features/teams/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClock, replaceDateNow } from './kernel/time.ts'
+import { createKeys } from './keys.ts'
 import type { Connection } from './platform/connection.ts'
 import { openDatabase } from './platform/database.ts'
 import { createMessages } from './platform/i18n.ts'
@@ -336,7 +336,6 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     outbox,
   })
   const inTeams = createTeamFeatures(platform, { audit, outbox, accountStore, sealer })
-  const signingKeys = createSigningKeyStore({ db, sealer })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
   return {
@@ -357,7 +356,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     joinCodes: inTeams.joinCodes,
     roles: inTeams.roles,
     assignments: inTeams.assignments,
-    signingKeys,
+    ...createKeys({ ...platform, sealer, audit }),
     ...departure,
     claimsOf,
   }

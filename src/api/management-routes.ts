@@ -2,6 +2,7 @@
 import { type ApiRoutesDeps, apiRoutes } from './apis.ts'
 import { type ClientRoutesDeps, clientRoutes } from './clients.ts'
 import { type InvitationRoutesDeps, invitationRoutes } from './invitations.ts'
+import { type KeyRoutesDeps, keyRoutes } from './keys.ts'
 import { type RecordRoutesDeps, recordRoutes } from './records.ts'
 import { type RoleRoutesDeps, roleRoutes } from './roles.ts'
 import type { Route } from './route.ts'
@@ -18,7 +19,8 @@ export type ManagementDeps = UserRoutesDeps &
   RoleRoutesDeps &
   ClientRoutesDeps &
   ApiRoutesDeps &
-  RecordRoutesDeps
+  RecordRoutesDeps &
+  KeyRoutesDeps
 
 /** Nothing is asked of the services before a request comes. */
 export const managementRoutes = (deps: ManagementDeps): Route[] => [
@@ -31,4 +33,5 @@ export const managementRoutes = (deps: ManagementDeps): Route[] => [
   ...clientRoutes(deps),
   ...apiRoutes(deps),
   ...recordRoutes(deps),
+  ...keyRoutes(deps),
 ]

@@ -1,11 +1,10 @@
-// Owns the routes that only show: the facts of the audit log, and the keys that sign.
+// Owns the route that shows the facts of the audit log.
 import { z } from 'zod'
-import type { SigningKeyStore } from '../features/artifacts/signing-keys.ts'
 import type { Audit } from '../features/audit/service.ts'
 import { eventTypes } from '../kernel/events.ts'
-import { listRoute, type Route, route } from './route.ts'
+import { listRoute, type Route } from './route.ts'
 
-export type RecordRoutesDeps = { audit: Pick<Audit, 'search'>; signingKeys: Pick<SigningKeyStore, 'list'> }
+export type RecordRoutesDeps = { audit: Pick<Audit, 'search'> }
 
 const moment = z.iso.datetime()
 const types = Object.keys(eventTypes) as [string, ...string[]]
@@ -30,14 +29,7 @@ const Filters = z.object({
   until: moment.optional(),
 })
 
-export const Key = z.object({
-  kid: z.string(),
-  alg: z.string(),
-  state: z.enum(['next', 'active', 'retained']),
-  published_at: moment.nullable(),
-})
-
-export function recordRoutes({ audit, signingKeys }: RecordRoutesDeps): Route[] {
+export function recordRoutes({ audit }: RecordRoutesDeps): Route[] {
   return [
     listRoute({
       path: '/audit',
@@ -59,24 +51,6 @@ export function recordRoutes({ audit, signingKeys }: RecordRoutesDeps): Route[] 
           request_id: requestId,
         }))
         return { data: facts, nextCursor }
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/keys',
-      summary:
-        'The keys that sign, will sign or have signed what still lives; their public part is in the JWKS.',
-      permission: { scope: 'keys:rotate', reach: 'installation' },
-      limit: 'api.read',
-      answer: { status: 200, schema: z.object({ data: z.array(Key), next_cursor: z.null() }) },
-      async handle() {
-        const data = (await signingKeys.list()).map(({ kid, alg, state, publishedAt }) => ({
-          kid,
-          alg,
-          state,
-          published_at: publishedAt?.toISOString() ?? null,
-        }))
-        return { body: { data, next_cursor: null } }
       },
     }),
   ]

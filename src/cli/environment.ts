@@ -10,13 +10,10 @@ import type { CliEnvironment, CliServices } from './services.ts'
 
 async function openServices(config: Config): Promise<CliServices> {
   const { openServices: open } = await import('../services.ts')
-  const { accounts, tickets, teams, members, clients, signingKeys, db, close } = await open(quiet(config), {
-    role: 'guest',
-  })
-  const listKeys = async () =>
-    (await signingKeys.list()).map(({ kid, alg, state, publishedAt }) => ({ kid, alg, state, publishedAt }))
+  const services = await open(quiet(config), { role: 'guest' })
+  const { accounts, tickets, teams, members, clients, keyRotation: keys, db, close } = services
   // Nobody waits in front of a browser here, so a statement may take its time.
-  return { accounts, tickets, teams, members, clients, listKeys, unhurried: db.unhurried, close }
+  return { accounts, tickets, teams, members, clients, keys, unhurried: db.unhurried, close }
 }
 
 /** Commands speak on stderr themselves; only what went wrong is logged there. */

@@ -1,6 +1,6 @@
-// Owns the commands about the installation itself: its configuration, schema and keys.
+// Owns the commands about the installation itself: its configuration and schema.
 import type { Output } from './output.ts'
-import type { CliEnvironment, CliServices } from './services.ts'
+import type { CliEnvironment } from './services.ts'
 
 type Environment = { environment: CliEnvironment; output: Output }
 
@@ -24,16 +24,4 @@ export async function migrateDown({ environment, output }: Environment): Promise
   const reverted = await environment.migrateDown(environment.readConfig())
   output.data({ reverted }, reverted ?? 'none')
   output.say(reverted === null ? 'No migration is left to revert.' : `${reverted} is reverted.`)
-}
-
-export async function listKeys(services: Pick<CliServices, 'listKeys'>, output: Output): Promise<void> {
-  const keys = await services.listKeys()
-  output.rows(
-    keys.map(({ kid, alg, state, publishedAt }) => ({
-      kid,
-      alg,
-      state,
-      published_at: publishedAt?.toISOString() ?? null,
-    })),
-  )
 }

@@ -54,9 +54,11 @@ const sentences: Record<string, string> = {
   account_not_found: 'There is no such account.',
   already_member: 'This account belongs to the team already.',
   busy: 'Foyer is busy. Try again in a moment.',
+  conflict: 'Somebody else was faster. Look at what is there now, and try again.',
   client_not_found: 'There is no such client.',
   database_unavailable: 'The database does not answer.',
   email_taken: 'An account with this address exists.',
+  not_found: 'There is nothing of that name.',
   team_not_found: 'There is no such team.',
   team_slug_taken: 'A team with this name exists.',
   username_taken: 'An account with this user name exists.',
@@ -65,6 +67,8 @@ const sentences: Record<string, string> = {
 export function wordsOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (!(error instanceof AppError)) return error instanceof Error ? error.message : String(error)
-  const fields = (error.details.errors ?? []).map(({ pointer, detail }) => `${pointer}: ${detail}`)
+  const fields = (error.details.errors ?? []).map(({ pointer, detail }) =>
+    pointer === '' ? detail : `${pointer}: ${detail}`,
+  )
   return fields.length > 0 ? fields.join('\n') : (sentences[error.code] ?? error.code)
 }

@@ -21,7 +21,8 @@ import {
   rotateSecret,
   updateClient,
 } from './clients.ts'
-import { checkConfig, listKeys, migrate, migrateDown, printConfig } from './instance.ts'
+import { checkConfig, migrate, migrateDown, printConfig } from './instance.ts'
+import { addKeyCommands } from './keys.ts'
 import { createOutput, type Output, wordsOf } from './output.ts'
 import type { CliEnvironment, CliServices } from './services.ts'
 
@@ -72,11 +73,12 @@ function createProgram(environment: CliEnvironment): Command {
   addUserCommands(program.command('user').description('people'), context)
   addTeamCommands(program.command('team').description('teams'), context)
   addClientCommands(program.command('client').description('OAuth clients'), context)
+  addKeyCommands(program.command('key').description('signing keys'), context)
   addTokenCommands(program.command('token').description('fetch a token as a client would'), context)
   return program
 }
 
-function addInstanceCommands(program: Command, { environment, output, withServices }: Context): void {
+function addInstanceCommands(program: Command, { environment, output }: Context): void {
   program
     .command('serve')
     .description('run Foyer')
@@ -100,12 +102,6 @@ function addInstanceCommands(program: Command, { environment, output, withServic
     .command('print')
     .description('every setting in force, secrets redacted')
     .action(() => printConfig({ environment, output: output() }))
-
-  const key = program.command('key').description('signing keys')
-  key
-    .command('list')
-    .description('every key and its state')
-    .action(() => withServices((services) => listKeys(services, output())))
 }
 
 const passwordStdin = '--password-stdin'

@@ -6,8 +6,7 @@ import type { Tickets } from '../features/accounts/tickets.ts'
 import type { Clients } from '../features/clients/service.ts'
 import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
-
-export type KeyRow = { kid: string; alg: string; state: string; publishedAt: Date | null }
+import type { KeyRotation } from '../oidc/key-rotation.ts'
 
 /** Open until closed: a database connection is behind it. */
 export type CliServices = {
@@ -19,7 +18,7 @@ export type CliServices = {
   teams: Pick<Teams, 'create' | 'getBySlug'>
   members: Pick<Members, 'add'>
   clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>
-  listKeys: () => Promise<KeyRow[]>
+  keys: Pick<KeyRotation, 'list' | 'rotate'>
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>
   close: () => Promise<void>

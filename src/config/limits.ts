@@ -59,6 +59,10 @@ export const limits = {
   interactionTtlSeconds: 3_600,
   interactionRestartMs: hours(24),
   idTokenTtlSeconds: 3_600,
+  /** How long after its issue an ID token says whom an app means (OIDC Core §3.1.2.1, id_token_hint). */
+  idTokenHintMs: days(30),
+  /** A key that the schedule lets sign has stood in the JWKS at least so long. */
+  scheduledKeyPublishedMs: hours(24),
   sessionTtlSeconds: days(30) / 1000,
   /** ASVS 7.1.2: with one more the oldest ends. */
   sessionsPerAccount: 50,

@@ -138,6 +138,11 @@ export const settings = {
     doc: 'Signature of JWT access tokens (RFC 9068).',
     fallback: 'ES256',
   },
+  FOYER_KEY_ROTATION_DAYS: {
+    schema: integer(0, 3650).default(90),
+    doc: 'Days after which a signing key that Foyer made is replaced; 0 leaves it to `foyer key rotate`.',
+    fallback: '90',
+  },
   FOYER_LOGIN_LAYOUT: {
     schema: oneOf('identifier-first', 'single').default('identifier-first'),
     doc: 'Whether email and password are asked on two consecutive pages or on one.',
@@ -246,6 +251,8 @@ export type Config = {
   accessTokenTtlSeconds: number
   refreshTokenTtlSeconds: number
   accessTokenAlg: 'ES256' | 'RS256' | 'EdDSA' | 'PS256'
+  /** 0: by hand alone. */
+  keyRotationDays: number
   loginLayout: 'identifier-first' | 'single'
   passwordMinLength: number
   passwordBlocklist: boolean

@@ -59,7 +59,8 @@ export const eventTypes = {
   'role.unassigned': 'A role of the whole installation was taken off an account.',
   'key.created': 'A signing key was made.',
   'key.promoted': 'A signing key began to sign.',
-  'key.retired': 'A signing key left the JWKS.',
+  'key.retired': 'A signing key left the JWKS, since nothing it signed can be alive any more.',
+  'key.revoked': 'A compromised signing key left the JWKS at once; what it signed is worth nothing.',
   'instance.claimed': 'The first administrator claimed this installation.',
 } as const satisfies Record<string, string>
 

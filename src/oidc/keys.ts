@@ -1,9 +1,10 @@
-// Owns the life of signing keys: made at first start, one active and one next of each algorithm.
-// How they rest is features/artifacts/signing-keys.ts, how they sign is signer.ts.
+// Owns how signing keys are made, and which there are from the first start on: one active and one next of each
+// algorithm. How they rest is features/artifacts/signing-keys.ts, how they sign signer.ts, how they change
+// key-rotation.ts.
 import type { KeyObject } from 'node:crypto'
 import { createHash, generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { SigningAlg, SigningKey, SigningKeyStore } from '../features/artifacts/signing-keys.ts'
+import type { KeyPair, SigningAlg, SigningKey, SigningKeyStore } from '../features/artifacts/signing-keys.ts'
 import type { Clock } from '../kernel/time.ts'
 
 const generate = promisify(generateKeyPair)
@@ -30,20 +31,15 @@ function thumbprint(jwk: Record<string, unknown>): string {
 }
 
 /** A fresh key pair with its thumbprint as `kid`. */
-export async function makeSigningKey(
-  alg: SigningAlg,
-  { state, now }: { state: 'next' | 'active'; now: Date },
-) {
+export async function makeKeyPair(alg: SigningAlg): Promise<KeyPair> {
   const { publicKey, privateKey } = await pairs[alg]()
   const publicJwk: Record<string, unknown> = { ...publicKey.export({ format: 'jwk' }) }
   return {
     kid: thumbprint(publicJwk),
     alg,
-    state,
     publicJwk,
     privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }),
-    publishedAt: now,
-  } satisfies SigningKey
+  }
 }
 
 export type KeysDeps = { store: SigningKeyStore; clock: Clock; accessTokenAlg: SigningAlg }
@@ -52,15 +48,16 @@ export type KeysDeps = { store: SigningKeyStore; clock: Clock; accessTokenAlg: S
 export async function loadSigningKeys({ store, clock, accessTokenAlg }: KeysDeps): Promise<SigningKey[]> {
   const wanted = [...new Set<SigningAlg>([...alwaysPresent, accessTokenAlg])]
   const present = await store.list()
-  const missing = wanted.filter((alg) => !present.some((key) => key.alg === alg && key.state === 'active'))
+  const missing = wanted
+    .flatMap((alg) => (['active', 'next'] as const).map((state) => ({ alg, state })))
+    .filter(({ alg, state }) => !present.some((key) => key.alg === alg && key.state === state))
   if (missing.length === 0) return present
 
-  const made = await Promise.all(
-    missing.flatMap((alg) =>
-      (['active', 'next'] as const).map((state) => makeSigningKey(alg, { state, now: clock.now() })),
-    ),
-  )
-  for (const key of made) await store.insert(key, clock.now())
+  const made = await Promise.all(missing.map(({ alg }) => makeKeyPair(alg)))
+  for (const [index, { state }] of missing.entries()) {
+    const pair = made[index]
+    if (pair) await store.insert(pair, { state, now: clock.now() })
+  }
   return store.list()
 }
 

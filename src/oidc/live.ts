@@ -27,8 +27,7 @@ type Current = {
 }
 
 export async function createLive(deps: LiveDeps) {
-  async function build(): Promise<Current> {
-    const keys = await deps.loadKeys()
+  async function build(keys: readonly SigningKey[]): Promise<Current> {
     const provider = deps.build(keys)
     deps.listen(provider)
     deps.publish({ discovery: await deps.discover(provider), jwks: publicJwks(keys) })
@@ -36,7 +35,7 @@ export async function createLive(deps: LiveDeps) {
     return { provider, handle, read: createAccessTokenReader(keys, deps.issuer), keys }
   }
 
-  let current = await build()
+  let current = await build(await deps.loadKeys())
   const handle: Koa.Middleware = (ctx, next) => current.handle(ctx, next)
 
   return {
@@ -46,13 +45,37 @@ export async function createLive(deps: LiveDeps) {
     /** Since when the active key of an algorithm has been there. Throws when there is none: not ready. */
     signsSince(alg: SigningAlg): Date {
       const active = current.keys.find((key) => key.alg === alg && key.state === 'active')
-      if (!active?.publishedAt) throw unavailable('no_signing_key')
-      return active.publishedAt
+      const since = active?.activatedAt ?? active?.publishedAt
+      if (!since) throw unavailable('no_signing_key')
+      return since
     },
-    /** After a change of keys. */
-    async rebuild(): Promise<void> {
-      current = await build()
-    },
+    /** Takes up the keys in force, if they are others than before. Whoever asks while it works waits for one more. */
+    rebuild: oneAtATime(async () => {
+      const keys = await deps.loadKeys()
+      if (namesOf(keys) !== namesOf(current.keys)) current = await build(keys)
+    }),
+  }
+}
+
+/** What changes when a key is added, changes its state or goes. */
+const namesOf = (keys: readonly SigningKey[]): string =>
+  keys.map(({ kid, state }) => `${kid} ${state}`).join()
+
+/** One run at a time, and each begins after it was asked for: what was changed before is seen by it. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  let waiting: Promise<void> | undefined
+  function run(): Promise<void> {
+    waiting = undefined
+    running = work().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+  return () => {
+    if (!running) return run()
+    waiting ??= running.then(run, run)
+    return waiting
   }
 }
 

@@ -11,6 +11,8 @@ export type Listener = {
   isUp(): boolean
   /** Called whenever listening begins, or begins anew: what was cached before may be stale. */
   onUp(handler: () => void): void
+  /** Called when listening ends, and again every few seconds while it cannot begin anew. */
+  onDown(handler: () => void): void
   close(): Promise<void>
 }
 
@@ -23,6 +25,7 @@ const longestPauseMs = 2_000
 export function createListener({ connection, log }: { connection: Connection; log: Log }): Listener {
   const handlers = new Map<string, ((payload: string) => void)[]>()
   const upHandlers: (() => void)[] = []
+  const downHandlers: (() => void)[] = []
   let client: pg.Client | undefined
   let listening = false
   let sinceHeard = stopwatch()
@@ -48,6 +51,7 @@ export function createListener({ connection, log }: { connection: Connection; lo
       { event: 'listener.down', err: error },
       'notifications are not heard until the connection is back',
     )
+    downHandlers.forEach(run)
     retry = setTimeout(() => void connect(), pauseMs)
     pauseMs = Math.min(2 * pauseMs, longestPauseMs)
   }
@@ -114,6 +118,9 @@ export function createListener({ connection, log }: { connection: Connection; lo
     isUp: () => listening && sinceHeard() <= silenceLimitSeconds,
     onUp: (handler) => {
       upHandlers.push(handler)
+    },
+    onDown: (handler) => {
+      downHandlers.push(handler)
     },
     close: async () => {
       closed = true

@@ -57,11 +57,12 @@ describe('the listener', () => {
     listener.on('clients', (payload) => heard.push(payload))
     await expect.poll(listener.isUp).toBe(true)
     listener.onUp(() => states.push(listener.isUp()))
+    listener.onDown(() => states.push(listener.isUp()))
 
     await cutOff()
     await expect.poll(listener.isUp, { interval: 1 }).toBe(false)
     await expect.poll(listener.isUp, { timeout: 5_000 }).toBe(true)
-    expect(states).toEqual([true])
+    expect([states.at(0), states.at(-1)]).toEqual([false, true])
     await notify('clients', 'b')
     await expect.poll(() => heard).toEqual(['b'])
   })

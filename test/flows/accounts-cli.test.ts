@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runCli } from '../../src/cli/program.ts'
 import type { CliEnvironment } from '../../src/cli/services.ts'
 import { ConfigError, describeConfig, loadConfig } from '../../src/config/load.ts'
+import type { SigningKey } from '../../src/features/artifacts/signing-keys.ts'
 import { hashSecret } from '../../src/kernel/secrets.ts'
 import { createRegistry, type Registry } from '../support/registry.ts'
 
@@ -11,6 +12,17 @@ beforeAll(async () => {
 })
 afterAll(() => registry.drop())
 
+const key: SigningKey = {
+  kid: 'k1',
+  alg: 'ES256',
+  state: 'active',
+  epoch: 1,
+  imported: false,
+  publicJwk: {},
+  publishedAt: new Date(0),
+  activatedAt: null,
+  retainUntil: null,
+}
 let stdin = ''
 let answer = { status: 200, body: '{}' }
 let posts: { url: string; form: string; headers: Record<string, string> }[] = []
@@ -35,7 +47,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
       opened += 1
       return {
         ...registry,
-        listKeys: async () => [{ kid: 'k1', alg: 'ES256', state: 'active', publishedAt: new Date(0) }],
+        keys: { list: async () => [key], rotate: async () => [key] },
         unhurried: registry.db.unhurried,
         close: async () => {
           closed += 1
@@ -274,8 +286,18 @@ describe('foyer', () => {
     expect(json(await run('migrate', '--json'))).toEqual({ applied: ['20261101000000_foundation'] })
     expect(json(await run('migrate', 'down', '--json'))).toEqual({ reverted: null })
     expect(json(await run('key', 'list', '--json'))).toEqual([
-      { kid: 'k1', alg: 'ES256', state: 'active', published_at: '1970-01-01T00:00:00.000Z' },
+      {
+        kid: 'k1',
+        alg: 'ES256',
+        state: 'active',
+        published_at: '1970-01-01T00:00:00.000Z',
+        activated_at: null,
+        retained_until: null,
+      },
     ])
+    const rotated = await run('key', 'rotate', '--alg', 'ES256', '--json')
+    expect([rotated.code, json(rotated)]).toEqual([0, [expect.objectContaining({ kid: 'k1' })]])
+    expect((await run('key', 'rotate', '--alg', 'HS256')).code).toBe(2)
   })
 
   it.each([

@@ -3,24 +3,22 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { SigningKey } from '../../src/features/artifacts/signing-keys.ts'
-import { makeSigningKey } from '../../src/oidc/keys.ts'
+import type { KeyPair } from '../../src/features/artifacts/signing-keys.ts'
+import { makeKeyPair } from '../../src/oidc/keys.ts'
 import type { Services } from '../../src/services.ts'
 
-type Kept = Pick<SigningKey, 'kid' | 'alg' | 'state' | 'publicJwk'> & { privateKey: string }
+type Kept = Omit<KeyPair, 'privateKey'> & { state: 'active' | 'next'; privateKey: string }
 
 const path = join(tmpdir(), `foyer-test-keys-${process.getuid?.() ?? 0}.json`)
 
 async function make(): Promise<Kept[]> {
   const states = ['active', 'next'] as const
-  const pairs = await Promise.all(states.map((state) => makeSigningKey('RS256', { state, now: new Date() })))
-  const kept = pairs.map(({ kid, alg, state, publicJwk, privateKey }) => ({
-    kid,
-    alg,
-    state,
-    publicJwk,
-    privateKey: privateKey.toString('base64'),
-  }))
+  const kept = await Promise.all(
+    states.map(async (state): Promise<Kept> => {
+      const { privateKey, ...pair } = await makeKeyPair('RS256')
+      return { ...pair, state, privateKey: privateKey.toString('base64') }
+    }),
+  )
   // Whole or not at all, since two test files may begin at the same time
   const draft = `${path}.${process.pid}`
   writeFileSync(draft, JSON.stringify(kept), { mode: 0o600 })
@@ -40,7 +38,7 @@ async function keptKeys(): Promise<Kept[]> {
 export async function insertSigningKeys({ signingKeys, clock }: Pick<Services, 'signingKeys' | 'clock'>) {
   if ((await signingKeys.list()).length > 0) return
   const now = clock.now()
-  for (const { privateKey, ...key } of await keptKeys()) {
-    await signingKeys.insert({ ...key, privateKey: Buffer.from(privateKey, 'base64'), publishedAt: now }, now)
+  for (const { privateKey, state, ...key } of await keptKeys()) {
+    await signingKeys.insert({ ...key, privateKey: Buffer.from(privateKey, 'base64') }, { state, now })
   }
 }

@@ -1,0 +1,73 @@
+// Owns the routes about the keys that sign.
+import { z } from 'zod'
+import type { SigningKey } from '../features/artifacts/signing-keys.ts'
+import type { KeyRotation } from '../oidc/key-rotation.ts'
+import type { Permission } from './caller.ts'
+import { type Route, route } from './route.ts'
+
+export type KeyRoutesDeps = { keyRotation: Pick<KeyRotation, 'list' | 'rotate'> }
+
+const permission: Permission = { scope: 'keys:rotate', reach: 'installation' }
+
+const moment = z.iso.datetime().nullable()
+
+export const Key = z.object({
+  kid: z.string(),
+  alg: z.string(),
+  state: z.enum(['next', 'active', 'retained']),
+  published_at: moment,
+  /** Since when it signs. */
+  activated_at: moment,
+  /** Until when it verifies what it signed. */
+  retained_until: moment,
+  /** Brought along by the operator; no schedule replaces it. */
+  imported: z.boolean(),
+})
+const Keys = z.object({ data: z.array(Key), next_cursor: z.null() })
+
+const Rotate = z.strictObject({
+  /** Of every algorithm when none is named. */
+  alg: z.enum(['RS256', 'PS256', 'ES256', 'EdDSA']).optional(),
+  /** The active key is compromised: it leaves the JWKS at once, and what it signed is worth nothing. */
+  emergency: z.boolean().default(false),
+})
+
+const present = (keys: readonly SigningKey[]) => ({
+  body: {
+    data: keys.map(({ kid, alg, state, publishedAt, activatedAt, retainUntil, imported }) => ({
+      kid,
+      alg,
+      state,
+      published_at: publishedAt?.toISOString() ?? null,
+      activated_at: activatedAt?.toISOString() ?? null,
+      retained_until: retainUntil?.toISOString() ?? null,
+      imported,
+    })),
+    next_cursor: null,
+  },
+})
+
+export function keyRoutes({ keyRotation }: KeyRoutesDeps): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/keys',
+      summary:
+        'The keys that sign, will sign or have signed what still lives; their public part is in the JWKS.',
+      permission,
+      limit: 'api.read',
+      answer: { status: 200, schema: Keys },
+      handle: async () => present(await keyRotation.list()),
+    }),
+    route({
+      method: 'POST',
+      path: '/keys/rotate',
+      summary: 'Lets the next key sign and publishes a new next one; answers with the keys as they are then.',
+      permission,
+      limit: 'api.write',
+      body: Rotate,
+      answer: { status: 200, schema: Keys },
+      handle: async ({ caller, body }) => present(await keyRotation.rotate(caller.actor, body)),
+    }),
+  ]
+}
