@@ -14,6 +14,7 @@ import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
 import { createMetadataServer } from './oidc/metadata.ts'
 import { createProvider } from './oidc/provider.ts'
+import { createRequestSecurity } from './oidc/request-security.ts'
 import { createResources } from './oidc/resources.ts'
 import { createRestart } from './oidc/restart.ts'
 import { createScreens } from './oidc/screens.ts'
@@ -94,6 +95,7 @@ export function createProtocol(options: AppOptions) {
     screens: createScreens({ renderer, restart, artifacts, findApp }),
     claims,
     resources,
+    security: createRequestSecurity({ call: services.outbound, clock: services.clock }),
     firstPartyGrant: createFirstPartyGrant({
       claims,
       resources,

@@ -130,6 +130,7 @@ async function createPlatform(config: Config, connection: Connection, { role, on
     mailer,
     queue,
     passwords,
+    outbound: createOutbound({ testHooks: config.testHooks }),
   }
 }
 
@@ -155,11 +156,10 @@ function createMails(platform: Platform, sealer: ReturnType<typeof createSealer>
   })
 }
 
-function createPasswordRules({ config, log }: Platform) {
+function createPasswordRules({ config, log, outbound }: Platform) {
   const minLength = config.passwordMinLength
   const isCommon = createCommonPasswords(join(projectFolder('wordlists'), 'common-passwords.br'))
   const rules = { minLength, ...(config.passwordBlocklist && { isCommon }) }
-  const outbound = createOutbound({ testHooks: config.testHooks })
   const isLeaked =
     config.passwordBreachUrl === undefined
       ? undefined

@@ -1,5 +1,6 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
 import { firstPartyGrant } from '../features/clients/first-party.ts'
+import { needsSecret } from '../features/clients/security-schema.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
 
@@ -48,7 +49,7 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
     grant_types: metadata.grant_types.filter((grant) => served.has(grant)),
     first_party: client.first_party,
     ...(client.default_resource !== null && { default_resource: client.default_resource }),
-    ...(metadata.token_endpoint_auth_method !== 'none' && {
+    ...(needsSecret(metadata) && {
       client_secret: secretElsewhere,
       secret_hashes: hashes,
     }),

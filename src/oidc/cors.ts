@@ -2,7 +2,13 @@
 // (Fetch §3.2), so its answer is the same for everybody. Which origins a client may call from is policy.ts.
 import type Koa from 'koa'
 
-const open = new Set(['/oauth2/token', '/oauth2/userinfo', '/oauth2/introspect', '/oauth2/revoke'])
+const open = new Set([
+  '/oauth2/token',
+  '/oauth2/par',
+  '/oauth2/userinfo',
+  '/oauth2/introspect',
+  '/oauth2/revoke',
+])
 
 /** In front of a provider, which leaves alone what has been said already. */
 export const openWithoutOrigin: Koa.Middleware = (ctx, next) => {

@@ -6,6 +6,7 @@ import { assertKeepableQuery } from './parameters.ts'
 
 const methodsOf: Record<string, readonly string[]> = {
   '/oauth2/authorize': ['GET', 'POST'],
+  '/oauth2/par': ['POST'],
   '/oauth2/token': ['POST'],
   '/oauth2/userinfo': ['GET', 'POST'],
   '/oauth2/jwks': ['GET'],

@@ -1,6 +1,6 @@
 // Owns the places where Foyer changes oidc-provider's prototypes; each is pinned by a test that fails when
 // an upgrade moves the seam. Everything else goes through documented configuration.
-import type { Adapter, Client, Provider } from 'oidc-provider'
+import { type Adapter, type Client, Provider } from 'oidc-provider'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import { hashSecret, sameHash } from '../kernel/secrets.ts'
 
@@ -29,6 +29,19 @@ function deriveSuccessors(provider: Provider, artifacts: Pick<Artifacts, 'succes
   }
 }
 
+type RenewsKeys = { asymmetricKeyStore?: { stale(): boolean; refresh(): Promise<void> } }
+
+/**
+ * oidc-provider looks at `jwks_uri` again only when no key that it knows fits. Where something signed is presented, a
+ * key that was taken out there is good for a minute at most; when the address does not answer, what is known stays.
+ */
+async function renewKeys(client: Client): Promise<void> {
+  const { client_assertion, request } = Provider.ctx?.oidc.params ?? {}
+  const { asymmetricKeyStore: keys } = client as RenewsKeys
+  if ((client_assertion ?? request) === undefined || !keys?.stale()) return
+  await keys.refresh().catch(() => undefined)
+}
+
 /**
  * oidc-provider finds the client that it has built by a hash of all the metadata, and keeps a hundred. Ours is the
  * same object until something has changed (client-metadata.ts), so the client hangs on that.
@@ -43,7 +56,10 @@ function findBuiltClients(provider: Provider): void {
     const metadata = await adapter.find(id)
     if (!metadata) return undefined
     const known = built.get(metadata)
-    if (known) return known
+    if (known) {
+      if (known.jwksUri !== undefined) await renewKeys(known)
+      return known
+    }
 
     const client = await Reflect.apply(build, { adapter: { find: async () => metadata } }, [id])
     if (client) built.set(metadata, client)

@@ -143,8 +143,3 @@ export function mayCallFrom(client: Client, origin: string | undefined): boolean
   const runsInBrowsers = client.clientAuthMethod === 'none' && client.applicationType === 'web'
   return runsInBrowsers && (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin)
 }
-
-/** No client metadata that makes Foyer call out is accepted yet, so nothing may. */
-export async function refuseOutgoing(): Promise<never> {
-  throw new Error('outgoing requests are closed')
-}

@@ -17,6 +17,7 @@ import type { FirstPartyGrant } from './grants/first-party.ts'
 import { protocolMethods } from './methods.ts'
 import { overridePrototypes } from './overrides.ts'
 import * as policy from './policy.ts'
+import type { RequestSecurity } from './request-security.ts'
 import type { Resources } from './resources.ts'
 import { logoutFeature, type Screens } from './screens.ts'
 import { externalKey } from './signer.ts'
@@ -27,6 +28,7 @@ export type ProviderDeps = {
   claims: ReturnType<typeof createClaims>
   resources: Resources
   screens: Screens
+  security: RequestSecurity
   firstPartyGrant: FirstPartyGrant
   cookies: CookiePolicy
   cookieKeys: CookieKeys
@@ -45,11 +47,11 @@ export const extraClientMetadata = [
 const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
 
 function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
-  const { resources } = deps
+  const { resources, security } = deps
   return {
+    ...security.features,
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
-    pushedAuthorizationRequests: { enabled: false },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: policy.mayIntrospect },
@@ -82,6 +84,7 @@ function cookies({ cookies: names, cookieKeys }: ProviderDeps): NonNullable<Conf
 
 const routes = {
   authorization: '/oauth2/authorize',
+  pushed_authorization_request: '/oauth2/par',
   token: '/oauth2/token',
   userinfo: '/oauth2/userinfo',
   jwks: '/oauth2/jwks',
@@ -91,28 +94,31 @@ const routes = {
 }
 
 export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]): Provider {
-  const { config, artifacts, claims, screens } = deps
+  const { config, artifacts, claims, screens, security } = deps
   // The active key of an algorithm stands first: that is the one oidc-provider signs with.
   const inOrder = [...keys].sort(
     (left, right) => Number(right.state === 'active') - Number(left.state === 'active'),
   )
 
   const provider = new Provider(config.issuer, {
+    ...security.options,
     adapter: createAdapter({ artifacts, findClient: deps.findClientMetadata }),
     acrValues,
     // OIDC Core §3.1.2.1 requires redirect_uri; one that is sent twice must not become the registered one.
     allowOmittingSingleRegisteredRedirectUri: false,
     claims: { ...claimsOfScopes, acr: null, amr: null, sid: null, auth_time: null, iss: null },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     clientBasedCORS: (_ctx, origin, client) => policy.mayCallFrom(client, origin),
     clockTolerance: limits.clockToleranceSeconds,
     cookies: cookies(deps),
     discovery: { ui_locales_supported: languages },
-    enabledJWA: { idTokenSigningAlgValues: [...signingAlgs], userinfoSigningAlgValues: [...signingAlgs] },
+    enabledJWA: {
+      idTokenSigningAlgValues: [...signingAlgs],
+      userinfoSigningAlgValues: [...signingAlgs],
+      ...security.algs,
+    },
     extraClientMetadata: { properties: extraClientMetadata },
     extraTokenClaims: claims.extraTokenClaims,
     features: features(deps),
-    fetch: policy.refuseOutgoing,
     findAccount: claims.findAccount,
     formats: {
       customizers: {

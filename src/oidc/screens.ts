@@ -19,7 +19,13 @@ export type ScreensDeps = {
   findApp: (clientId: string) => Promise<AppOnPage | undefined>
 }
 
-const routesOfPrograms = new Set(['token', 'introspection', 'revocation', 'userinfo'])
+const routesOfPrograms = new Set([
+  'token',
+  'introspection',
+  'revocation',
+  'userinfo',
+  'pushed_authorization_request',
+])
 
 const isWebUri = (uri: string | undefined): uri is string => uri !== undefined && /^https?:/.test(uri)
 

@@ -245,7 +245,7 @@ describe('client metadata', () => {
   })
 
   it.each([
-    ['an unknown member', { ...web, jwks_uri: 'https://shop.example/jwks' }, 'unrecognized_keys'],
+    ['an unknown member', { ...web, sector_identifier_uri: 'https://shop.example/x' }, 'unrecognized_keys'],
     ['a secret of its own choice', { ...web, client_secret: 'mine' }, 'unrecognized_keys'],
     ['an id of its own choice', { ...web, client_id: 'mine' }, 'unrecognized_keys'],
     ['__proto__', JSON.parse('{"__proto__":{"first_party":true},"redirect_uris":[]}'), 'unrecognized_keys'],
@@ -299,8 +299,8 @@ describe('client metadata', () => {
       'require_pkce',
     ],
     [
-      'a key as authentication',
-      { ...web, token_endpoint_auth_method: 'private_key_jwt' },
+      'a secret as a key',
+      { ...web, token_endpoint_auth_method: 'client_secret_jwt' },
       'token_endpoint_auth_method',
     ],
     ['HS256', { ...web, id_token_signed_response_alg: 'HS256' }, 'id_token_signed_response_alg'],

@@ -1,7 +1,9 @@
 // Owns what a client's registration may say: OIDC Dynamic Client Registration 1.0 §2 and Foyer's extensions.
 // Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
 import { z } from 'zod'
-import { isLoopback, redirectProblem } from './redirects.ts'
+import { redirectProblem } from './redirects.ts'
+import { authMethods, securityContradictions, securityFields } from './security-schema.ts'
+import { isWebAddress, webAddress } from './web-address.ts'
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials', deviceGrant] as const
@@ -13,11 +15,6 @@ const name = z
   .min(1)
   .max(200)
   .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters')
-
-const webAddress = z
-  .string()
-  .max(2048)
-  .refine(isWebAddress, 'must be an https address, or an http one on loopback')
 
 const origin = z
   .string()
@@ -44,12 +41,6 @@ const resource = z
 
 const redirectUris = z.array(z.string()).max(20).refine(isDistinct, 'must not name the same address twice')
 
-function isWebAddress(text: string): boolean {
-  const url = URL.parse(text)
-  if (url?.username !== '' || url.password !== '') return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
-}
-
 function isDistinct(values: readonly string[]): boolean {
   return new Set(values).size === values.length
 }
@@ -62,9 +53,7 @@ export const ClientFields = z.strictObject({
   post_logout_redirect_uris: redirectUris.default([]),
   grant_types: z.array(z.enum(grantTypes)).min(1).refine(isDistinct).default(['authorization_code']),
   response_types: z.array(z.literal('code')).max(1).optional(),
-  token_endpoint_auth_method: z
-    .enum(['none', 'client_secret_basic', 'client_secret_post'])
-    .default('client_secret_basic'),
+  token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
   scope: scope.optional(),
   client_uri: webAddress.optional(),
   logo_uri: webAddress.optional(),
@@ -83,6 +72,7 @@ export const ClientFields = z.strictObject({
   email_methods: z.boolean().optional(),
   default_resource: resource.optional(),
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
+  ...securityFields,
 })
 
 type Fields = z.output<typeof ClientFields>
@@ -98,7 +88,8 @@ export const ClientMetadata = ClientFields.superRefine((client, context) => {
       if (problem) refuse([member, index], problem)
     }
   }
-  for (const [member, message] of contradictions(client)) refuse([member], message)
+  for (const [member, message] of [...contradictions(client), ...securityContradictions(client)])
+    refuse([member], message)
 }).transform((client) => ({
   ...client,
   response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
@@ -129,6 +120,3 @@ function contradictions(client: Fields): [keyof Fields, string][] {
   ]
   return rules.filter(([broken]) => broken).map(([, member, message]) => [member, message])
 }
-
-export const needsSecret = ({ token_endpoint_auth_method }: ClientMetadata): boolean =>
-  token_endpoint_auth_method !== 'none'

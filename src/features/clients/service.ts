@@ -13,7 +13,8 @@ import { after, type Clock, hours } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import { firstPartyClient } from './first-party.ts'
-import { type ClientMetadata, needsSecret } from './schema.ts'
+import type { ClientMetadata } from './schema.ts'
+import { needsSecret } from './security-schema.ts'
 import type { Client, ClientApi, ClientStore, SavedApi } from './store.ts'
 
 export type ClientsDeps = {
@@ -164,5 +165,5 @@ const becomesConfidential: FieldError = {
 const hasNoSecret: FieldError = {
   pointer: '/client_id',
   code: 'invalid',
-  detail: 'This client is public: it has no secret to rotate.',
+  detail: 'This client proves itself without a secret: there is none to rotate.',
 }

@@ -1,0 +1,65 @@
+// What a client may register about its keys and how it proves itself.
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { ClientMetadata } from '../../src/features/clients/schema.ts'
+
+const web = { redirect_uris: ['https://shop.example/callback'] }
+const signing = { ...web, token_endpoint_auth_method: 'private_key_jwt' }
+
+const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const jwk = pair.publicKey.export({ format: 'jwk' })
+const jwks = { keys: [jwk] }
+const rsa = (modulusLength: number) =>
+  generateKeyPairSync('rsa', { modulusLength }).publicKey.export({ format: 'jwk' })
+
+function pointers(input: unknown): string[] {
+  const { error } = ClientMetadata.safeParse(input)
+  return (
+    error?.issues.map(({ path, code, message }) =>
+      path.length > 0 ? path.join('/') : `${code} ${message}`,
+    ) ?? []
+  )
+}
+
+describe('the keys of a client', () => {
+  it.each([
+    ['a key on P-256', { ...signing, jwks }],
+    ['an RSA key of 2048 bits', { ...signing, jwks: { keys: [rsa(2048)] } }],
+    [
+      'a key of Ed25519',
+      { ...signing, jwks: { keys: [generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })] } },
+    ],
+    ['an address of keys', { ...signing, jwks_uri: 'https://shop.example/jwks' }],
+    ['keys beside a secret', { ...web, jwks }],
+  ])('may be %s', (_, input) => {
+    expect(ClientMetadata.parse(input)).toMatchObject(input)
+  })
+
+  it.each([
+    ['none, where they are needed', signing, 'jwks'],
+    ['two ways to them', { ...signing, jwks, jwks_uri: 'https://shop.example/jwks' }, 'jwks_uri'],
+    ['no key in the set', { ...signing, jwks: { keys: [] } }, 'jwks/keys'],
+    [
+      'the private part',
+      { ...signing, jwks: { keys: [pair.privateKey.export({ format: 'jwk' })] } },
+      'jwks/keys/0',
+    ],
+    ['a secret', { ...signing, jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }, 'jwks/keys/0'],
+    ['an RSA key of 1024 bits', { ...signing, jwks: { keys: [rsa(1024)] } }, 'jwks/keys/0'],
+    ['half a key', { ...signing, jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: jwk.x }] } }, 'jwks/keys/0'],
+    ['a point beside the curve', { ...signing, jwks: { keys: [{ ...jwk, y: jwk.x }] } }, 'jwks/keys/0'],
+    ['an address without TLS', { ...signing, jwks_uri: 'http://shop.example/jwks' }, 'jwks_uri'],
+    [
+      'an algorithm of assertions for a client with a secret',
+      { ...web, token_endpoint_auth_signing_alg: 'ES256' },
+      'token_endpoint_auth_signing_alg',
+    ],
+    [
+      'a secret as the key of assertions',
+      { ...signing, jwks, token_endpoint_auth_signing_alg: 'HS256' },
+      'token_endpoint_auth_signing_alg',
+    ],
+  ])('may not be %s', (_, input, pointer) => {
+    expect(pointers(input)).toContain(pointer)
+  })
+})

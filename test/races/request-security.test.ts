@@ -1,0 +1,84 @@
+// What proves or asks something once (class A): pushed requests and assertions, presented many times at one moment to
+// two processes.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
+import { createPerson } from '../support/browser-less.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { type Product, startPair } from '../support/process.ts'
+import { createRp, demoMachine } from '../support/rp.ts'
+import { createSignedRp, makeKey, type SignedRp } from '../support/signed-rp.ts'
+
+const parallel = 50
+const rounds = raceRounds(30)
+const redirect_uri = 'https://shop.example/callback'
+
+let database: TestDatabase
+let products: Product[] = []
+let doors: Door[] = []
+let rp: SignedRp
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  products = await startPair({ databaseUrl: database.url })
+  doors = products.map(createDoor)
+  rp = await registerSigned(products[0]?.issuer ?? '')
+  await warm(doors, parallel)
+})
+
+afterAll(async () => {
+  for (const door of doors) door.close()
+  await Promise.all(products.map((product) => product.stop()))
+  await database.drop()
+})
+
+/** A client that signs, registered as an owner would. */
+async function registerSigned(issuer: string): Promise<SignedRp> {
+  const key = await makeKey()
+  const { body } = await createRp(issuer, demoMachine).post('/oauth2/token', {
+    grant_type: 'client_credentials',
+    scope: 'clients:write',
+  })
+  const response = await fetch(`${issuer}/api/v1/clients`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${body.access_token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      redirect_uris: [redirect_uri],
+      grant_types: ['authorization_code', 'client_credentials'],
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [key.publicJwk] },
+      first_party: true,
+    }),
+  })
+  const { client_id } = (await response.json()) as { client_id: string }
+  return createSignedRp(issuer, { client_id, redirect_uri, key })
+}
+
+describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
+  it('use a pushed request once (RFC 9126 §4)', async () => {
+    const { person } = await rp.signIn({}, { person: createPerson() })
+    for (let round = 1; round <= rounds; round += 1) {
+      const { body } = await rp.push(rp.request().params)
+      const url = new URL(rp.addressOf({ request_uri: body.request_uri ?? '' }))
+      const headers = { cookie: person.cookiesFor(url.href), accept: 'text/html' }
+      const ask = async (door: Door) => {
+        let answer = await door.ask({ path: url.pathname + url.search, headers })
+        // Sent once more to where it was, or told by a busy machine to come again
+        while ([307, 503].includes(answer.status))
+          answer = await door.ask({ path: url.pathname + url.search, headers })
+        return answer
+      }
+      const answers = await allAtOnce(doors, parallel, ask)
+      const codes = answers.filter(({ headers }) => String(headers.location).includes('code='))
+      expect(codes, `round ${round} saw ${tally(answers)}`).toHaveLength(1)
+      expect(answers.filter(({ status }) => status === 400)).toHaveLength(parallel - 1)
+    }
+  })
+
+  it('take an assertion once (RFC 7523 §3)', async () => {
+    for (let round = 1; round <= rounds; round += 1) {
+      const form = { grant_type: 'client_credentials', ...(await rp.proof()) }
+      const answers = await allAtOnce(doors, parallel, (door) => door.ask({ path: '/oauth2/token', form }))
+      expect(tally(answers), `round ${round}`).toBe(`1 × 200, ${parallel - 1} × 401 invalid_client`)
+    }
+  })
+})
