@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import type { Config } from './config/schema.ts'
 import { createAuthn } from './features/authn/service.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
+import { createHolderCheck } from './oidc/bound-tokens.ts'
 import { createClaims } from './oidc/claims.ts'
 import { appOf, createClientMetadata } from './oidc/client-metadata.ts'
 import type { CookieKeys } from './oidc/cookies.ts'
@@ -95,7 +96,8 @@ export function createProtocol(options: AppOptions) {
     screens: createScreens({ renderer, restart, artifacts, findApp }),
     claims,
     resources,
-    security: createRequestSecurity({ call: services.outbound, clock: services.clock }),
+    security: createRequestSecurity({ ...services, call: services.outbound }),
+    checkHolder: createHolderCheck({ ...services, issuer: config.issuer }),
     firstPartyGrant: createFirstPartyGrant({
       claims,
       resources,

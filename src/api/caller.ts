@@ -5,14 +5,16 @@ import { managementApi } from '../features/clients/first-party.ts'
 import { forbidden, notFound } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
 import type { ReadAccessToken } from '../oidc/access-tokens.ts'
+import type { HolderCheck } from '../oidc/bound-tokens.ts'
 import type { Resources } from '../oidc/resources.ts'
 import type { StateOf } from '../oidc/token-state.ts'
-import { requireBearer } from '../web/auth.ts'
+import { type Presented, requireToken, type TokenRefusal } from '../web/auth.ts'
 
 export type CallersDeps = {
   issuer: string
   read: () => ReadAccessToken
   stateOf: StateOf
+  checkHolder: HolderCheck
   resources: Pick<Resources, 'find'>
 }
 
@@ -38,18 +40,22 @@ export type Callers = ReturnType<typeof createCallers>
 export const scopedActor = ({ actor, scopes }: Caller): Actor =>
   actor.kind === 'client' ? { ...actor, scopes: [...scopes] } : actor
 
+const invalidToken: TokenRefusal = { error: 'invalid_token' }
+
 /** Where the metadata of RFC 9728 are: §3.1 puts the well-known part in front of the resource's path. */
 export const resourceMetadataPath = '/.well-known/oauth-protected-resource/api/v1'
 
-export function createCallers({ issuer, read, stateOf, resources }: CallersDeps) {
+export function createCallers({ issuer, read, stateOf, checkHolder, resources }: CallersDeps) {
   const audience = managementApi(issuer)
   const metadata = `resource_metadata="${issuer}${resourceMetadataPath}"`
 
-  async function authenticate(token: string): Promise<Caller | undefined> {
-    const claims = read()(token)
-    if (claims?.aud !== audience) return undefined
+  async function authenticate(ctx: Koa.Context, presented: Presented): Promise<Caller | TokenRefusal> {
+    const claims = read()(presented.token)
+    if (claims?.aud !== audience) return invalidToken
     const state = await stateOf(claims)
-    if (!state) return undefined
+    if (!state) return invalidToken
+    const refusal = await checkHolder(ctx, presented, claims)
+    if (refusal) return refusal
     // What the client may ask for is looked up each time, so that taking an API away takes effect at once
     const open = await resources.find(audience, { clientId: claims.client_id })
     const scopes = new Set(claims.scope?.split(' ').filter((scope) => open?.scopes.has(scope)))
@@ -67,7 +73,8 @@ export function createCallers({ issuer, read, stateOf, resources }: CallersDeps)
   }
 
   /** RFC 9728 §5.1: a refusal says where the metadata are. */
-  const identify = (ctx: Koa.Context): Promise<Caller> => requireBearer(ctx, authenticate, metadata)
+  const identify = (ctx: Koa.Context): Promise<Caller> =>
+    requireToken(ctx, (presented) => authenticate(ctx, presented), metadata)
 
   /** Throws unless the token has the scope, and its caller the right to what the path names. */
   function assertMay(ctx: Koa.Context, caller: Caller, { scope, reach }: Permission): void {

@@ -2,6 +2,7 @@
 // with which scopes.
 import type Koa from 'koa'
 import { managementApi, managementScopes } from '../features/clients/first-party.ts'
+import { proofAlgs } from '../oidc/dpop-proof.ts'
 import { allowCrossOrigin } from '../web/headers.ts'
 import { resourceMetadataPath } from './caller.ts'
 
@@ -14,6 +15,7 @@ export function resourceMetadata({ issuer }: { issuer: string }): Koa.Middleware
     jwks_uri: `${issuer}/oauth2/jwks`,
     scopes_supported: managementScopes,
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: proofAlgs,
     resource_name: 'Foyer management',
     resource_documentation: `${issuer}/api/docs`,
   }

@@ -70,6 +70,8 @@ export const limits = {
   /** The library's own tolerance is 15 s. */
   clockToleranceSeconds: 5,
   refreshFamilyFactor: 3,
+  /** A proof from a clock that is this far ahead is good for as long again: so long its `jti` is kept besides. */
+  replaySlackMs: minutes(5),
   /** How long a retry of a refresh is healed after an outage of the service itself. */
   refreshGraceAfterOutageMs: seconds(10),
   deviceCookieMs: days(180),

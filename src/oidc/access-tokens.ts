@@ -1,7 +1,7 @@
 // Owns JWT access tokens as their issuer meets them again: which grant they hang on, and whether they are good now.
-import type { KeyObject } from 'node:crypto'
-import { constants, createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { SigningAlg, SigningKey } from '../features/artifacts/signing-keys.ts'
+import { bytesOf, jsonOf, verifiers } from './jws.ts'
 
 /** The claims of RFC 9068 §2.2 that Foyer signs. */
 export type AccessTokenClaims = {
@@ -13,6 +13,8 @@ export type AccessTokenClaims = {
   iat: number
   jti: string
   scope?: string
+  /** What the token is bound to: the key of RFC 9449, the certificate of RFC 8705. */
+  cnf?: { jkt?: string; 'x5t#S256'?: string }
   [claim: string]: unknown
 }
 
@@ -39,36 +41,6 @@ export function standingOf(jti: string): Standing | undefined {
 export const looksLikeJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
 
 type Verifier = { alg: SigningAlg; key: KeyObject }
-
-const verifiers: Record<SigningAlg, (data: Buffer, key: KeyObject, signature: Buffer) => boolean> = {
-  ES256: (data, key, signature) => verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature),
-  EdDSA: (data, key, signature) => verify(null, data, key, signature),
-  RS256: (data, key, signature) => verify('sha256', data, key, signature),
-  PS256: (data, key, signature) =>
-    verify(
-      'sha256',
-      data,
-      { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
-      signature,
-    ),
-}
-
-function bytesOf(part: string): Buffer | undefined {
-  const bytes = Buffer.from(part, 'base64url')
-  // One value has one spelling: a token changed in its last, unused bits is not the token that was issued.
-  return bytes.toString('base64url') === part ? bytes : undefined
-}
-
-function jsonOf(part: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(bytesOf(part)?.toString('utf8') ?? '')
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value))
-      : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** Reads access tokens that these keys signed: the key says the algorithm, never the token (RFC 8725 §3.1). */
 export function createAccessTokenReader(keys: readonly SigningKey[], issuer: string) {

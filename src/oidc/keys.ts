@@ -2,10 +2,11 @@
 // algorithm. How they rest is features/artifacts/signing-keys.ts, how they sign signer.ts, how they change
 // key-rotation.ts.
 import type { KeyObject } from 'node:crypto'
-import { createHash, generateKeyPair } from 'node:crypto'
+import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeyPair, SigningAlg, SigningKey, SigningKeyStore } from '../features/artifacts/signing-keys.ts'
 import type { Clock } from '../kernel/time.ts'
+import { thumbprint } from './jws.ts'
 
 const generate = promisify(generateKeyPair)
 type Pair = { publicKey: KeyObject; privateKey: KeyObject }
@@ -20,15 +21,6 @@ const pairs: Record<SigningAlg, () => Promise<Pair>> = {
 
 /** Those every client may count on; an access token algorithm beyond them is added to it. */
 const alwaysPresent: readonly SigningAlg[] = ['RS256', 'ES256', 'EdDSA']
-
-/** JWK thumbprint (RFC 7638 §3): the required members in lexical order. */
-function thumbprint(jwk: Record<string, unknown>): string {
-  const members = { RSA: ['e', 'kty', 'n'], EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'] }[
-    String(jwk.kty)
-  ]
-  const canonical = JSON.stringify(Object.fromEntries((members ?? []).map((name) => [name, jwk[name]])))
-  return createHash('sha256').update(canonical).digest('base64url')
-}
 
 /** A fresh key pair with its thumbprint as `kid`. */
 export async function makeKeyPair(alg: SigningAlg): Promise<KeyPair> {

@@ -42,6 +42,7 @@ export const extraClientMetadata = [
   'default_resource',
   'secret_hashes',
   'allowed_cors_origins',
+  'require_dpop_nonce',
 ]
 
 const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
@@ -51,7 +52,6 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
   return {
     ...security.features,
     devInteractions: { enabled: false },
-    dPoP: { enabled: false },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: policy.mayIntrospect },

@@ -46,7 +46,7 @@ export function structuredTokens({
       ...(person && 'teams' in claims && { teams: person.teams }),
       ...(account && 'permissions' in claims && { permissions: permissionsOf(account) }),
       active: true,
-      token_type: 'Bearer',
+      token_type: claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP',
     }
   }
 

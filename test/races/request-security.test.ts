@@ -5,8 +5,8 @@ import { allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../su
 import { createPerson } from '../support/browser-less.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { type Product, startPair } from '../support/process.ts'
-import { createRp, demoMachine } from '../support/rp.ts'
-import { createSignedRp, makeKey, type SignedRp } from '../support/signed-rp.ts'
+import { basic, createRp, demoMachine } from '../support/rp.ts'
+import { createSignedRp, dpop, makeKey, type SignedRp } from '../support/signed-rp.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
@@ -71,6 +71,29 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
       const codes = answers.filter(({ headers }) => String(headers.location).includes('code='))
       expect(codes, `round ${round} saw ${tally(answers)}`).toHaveLength(1)
       expect(answers.filter(({ status }) => status === 400)).toHaveLength(parallel - 1)
+    }
+  })
+
+  it('take a proof of possession once, for tokens and at the management API (RFC 9449 §11.1)', async () => {
+    const { client_id, client_secret } = demoMachine
+    const { issuer = '' } = products[0] ?? {}
+    const [tokenUrl, apiUrl] = [`${issuer}/oauth2/token`, `${issuer}/api/v1/users`]
+    const form = { grant_type: 'client_credentials', scope: 'users:read' }
+    const key = await makeKey()
+    for (let round = 1; round <= rounds; round += 1) {
+      const proof = await dpop(key, { url: tokenUrl })
+      const headers = { authorization: basic(client_id, client_secret), ...proof }
+      const answers = await allAtOnce(doors, parallel, (door) =>
+        door.ask({ path: '/oauth2/token', form, headers }),
+      )
+      expect(tally(answers), `round ${round}`).toBe(`1 × 200, ${parallel - 1} × 400 invalid_grant`)
+
+      const token = answers.find(({ status }) => status === 200)?.body.access_token ?? ''
+      const shown = await dpop(key, { url: apiUrl, method: 'GET', token })
+      const asked = await allAtOnce(doors, parallel, (door) =>
+        door.ask({ path: '/api/v1/users?limit=1', headers: shown }),
+      )
+      expect(tally(asked), `round ${round}`).toBe(`1 × 200, ${parallel - 1} × 401`)
     }
   })
 

@@ -32,6 +32,22 @@ export async function sign(
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const nowSeconds = () => Math.floor(Date.now() / 1000)
 
+/** A proof of possession for one request (RFC 9449 §4.2), as the headers that carry it. */
+export async function dpop(
+  key: Key,
+  { url, method = 'POST', token }: { url: string; method?: string; token?: string },
+  { claims = {}, header = {} }: { claims?: Claims; header?: Claims } = {},
+): Promise<Record<string, string>> {
+  const ath = token === undefined ? undefined : createHash('sha256').update(token).digest('base64url')
+  const { kid: _, ...jwk } = key.publicJwk
+  const proof = await sign(
+    key,
+    { jti: randomUUID(), htm: method, htu: url, iat: nowSeconds(), ath, ...claims },
+    { typ: 'dpop+jwt', jwk, kid: undefined, ...header },
+  )
+  return { dpop: proof, ...(token !== undefined && { authorization: `DPoP ${token}` }) }
+}
+
 export type SignedClient = { client_id: string; redirect_uri: string; key: Key }
 export type Answer = Omit<TokenAnswer, 'body'> & { body: TokenAnswer['body'] & { request_uri?: string } }
 

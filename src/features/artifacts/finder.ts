@@ -1,7 +1,7 @@
 // Owns how artifacts are found: through the unit of work first, then by one statement that brings along
 // what oidc-provider will ask for next.
 import { hashSecret, sameHash } from '../../kernel/secrets.ts'
-import type { Clock } from '../../kernel/time.ts'
+import { after, type Clock, days } from '../../kernel/time.ts'
 import type { Db } from '../../platform/postgres.ts'
 import { openInteraction } from './interaction.ts'
 import type { Kind, Payload } from './kinds.ts'
@@ -177,7 +177,8 @@ export function createFinder({ db, findTokens, clock, sealer, lastOutage }: Find
       case 'Interaction':
         return findInteractionByUid(unit, id)
       case 'ReplayDetection':
-        return claimReplay(db, hashSecret(id), clock.now())
+        // The true expiry is saved right after
+        return claimReplay(db, hashSecret(id), { now: clock.now(), until: after(clock.now(), days(1)) })
       default:
         throw new Error(`artifacts do not keep ${kind}`)
     }

@@ -89,8 +89,10 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
   }
 
   function saveShortLived(unit: Unit, kind: Kind, { id, payload }: { id: string; payload: Payload }): void {
-    const row = { payload, expiresAt: fromSeconds(payload.exp ?? 0) }
-    const exists = kind === 'ReplayDetection' || rowOf(unit, kind, id)?.payload !== undefined
+    const isReplay = kind === 'ReplayDetection'
+    const slackMs = isReplay ? limits.replaySlackMs : 0
+    const row = { payload, expiresAt: after(fromSeconds(payload.exp ?? 0), slackMs) }
+    const exists = isReplay || rowOf(unit, kind, id)?.payload !== undefined
     if (!exists && !isShortLived(kind)) throw new Error(`artifacts do not keep ${kind}`)
     stage(unit, (exists ? write.updateArtifact : insertArtifact)(kind, hashSecret(id), row))
   }

@@ -226,17 +226,21 @@ export async function findJwtState(db: Db, { jtiHash, grantId, sessionUid, now }
 }
 
 /**
- * Claims a one-time value (RFC 7523 §3 `jti`, RFC 9449 §11.1): of any number of requests at once one gets
- * `undefined`, "never seen"; the others get the row that was there first. The true expiry is saved right after.
+ * Claims a one-time value (RFC 7523 §3 `jti`, RFC 9449 §11.1) until then: of any number of requests at once one gets
+ * `undefined`, "never seen"; the others get the row that was there first.
  */
-export async function claimReplay(db: Db, hash: Buffer, now: Date): Promise<Payload | undefined> {
+export async function claimReplay(
+  db: Db,
+  hash: Buffer,
+  { now, until }: { now: Date; until: Date },
+): Promise<Payload | undefined> {
   const claimed = await db.query<{ claimed: boolean }>({
     name: 'claim_replay',
     text: `INSERT INTO artifacts AS known (kind, id_hash, payload, expires_at)
-      VALUES ('ReplayDetection', $1::bytea, '{}', $2::timestamptz + interval '1 day')
+      VALUES ('ReplayDetection', $1::bytea, '{}', $3::timestamptz)
       ON CONFLICT (kind, id_hash) DO UPDATE SET expires_at = EXCLUDED.expires_at WHERE known.expires_at <= $2::timestamptz
       RETURNING true AS claimed`,
-    values: [hash, now],
+    values: [hash, now, until],
   })
   return claimed.length > 0 ? undefined : { kind: 'ReplayDetection' }
 }

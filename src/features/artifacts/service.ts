@@ -12,7 +12,7 @@ import { createFinder } from './finder.ts'
 import { openInteraction } from './interaction.ts'
 import { createKeeper } from './keeper.ts'
 import { revokedJwt } from './kinds.ts'
-import { createFindTokens, findInteraction, findJwtState } from './reads.ts'
+import { claimReplay, createFindTokens, findInteraction, findJwtState } from './reads.ts'
 import type { Outage } from './refresh.ts'
 import { deriveSuccessor } from './refresh.ts'
 import { touchSession } from './session-writes.ts'
@@ -85,6 +85,12 @@ export function createArtifacts(deps: ArtifactsDeps) {
     stage(unit, fact)
   }
 
+  /** Whether nobody has presented this one-time value before; until then nobody else can. */
+  async function claimOnce(value: string, until: Date): Promise<boolean> {
+    const seen = await claimReplay(db, hashSecret(value), { now: clock.now(), until })
+    return seen === undefined
+  }
+
   /** Ends one JWT access token before its time (RFC 7009); its row leaves when the token would have expired. */
   function revokeJwt(jti: string, exp: number): void {
     stage(currentUnit(), insertEnded(revokedJwt, hashSecret(jti), fromSeconds(exp)))
@@ -112,6 +118,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     jwtState: (jti: string, standing: { grantId?: string; sessionUid?: string | undefined } = {}) =>
       findJwtState(db, { jtiHash: hashSecret(jti), ...standing, now: clock.now() }),
     revokeJwt,
+    claimOnce,
     endReused,
     sweep: () => sweepExpired(db, clock.now()),
   }

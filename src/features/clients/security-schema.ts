@@ -17,6 +17,10 @@ export const securityFields = {
   token_endpoint_auth_signing_alg: z.enum(signatureAlgs).optional(),
   /** RFC 9126 §6. */
   require_pushed_authorization_requests: z.boolean().optional(),
+  /** RFC 9449 §5.2. */
+  dpop_bound_access_tokens: z.boolean().optional(),
+  /** Its proofs must carry a nonce of this server at the token endpoint (RFC 9449 §8). */
+  require_dpop_nonce: z.boolean().optional(),
 }
 
 const SecurityFields = z.object(securityFields)
