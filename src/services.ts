@@ -47,6 +47,8 @@ import { createSessions } from './features/sessions/service.ts'
 import { createSessionStore } from './features/sessions/store.ts'
 import { createAccess } from './features/teams/access.ts'
 import { createAssignments } from './features/teams/assignments-service.ts'
+import { createAudiences } from './features/teams/audience-service.ts'
+import { createAudienceStore } from './features/teams/audience-store.ts'
 import { createInvitationStore } from './features/teams/invitation-store.ts'
 import { createInvitations } from './features/teams/invitations-service.ts'
 import { createJoinCodeStore } from './features/teams/join-code-store.ts'
@@ -247,7 +249,8 @@ function createClientFeatures(
     sealer,
     clock,
   })
-  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
+  const audienceProblems = createAudiences({ store: createAudienceStore(db) }).problemsOf
+  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient, audienceProblems })
   const reuseNotice = createReuseNotice({
     db,
     accounts,

@@ -33,6 +33,7 @@ export const eventTypes = {
   'client.created': 'A client was registered.',
   'client.updated': 'A client was changed.',
   'client.deleted': 'A client was removed.',
+  'client.access_refused': 'A person signed in to a client that is not for them.',
   'client.secret_rotated': 'A client got a new secret.',
   'api.saved': 'An API was registered or changed.',
   'api.client_allowed': 'A client was told what it may ask for at an API.',

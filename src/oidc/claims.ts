@@ -1,10 +1,12 @@
 // Owns which claims go where: scopes → claims, the account oidc-provider asks for, and what JWT access tokens carry.
-import type { Account, KoaContextWithOIDC } from 'oidc-provider'
+import type { Account, Client, KoaContextWithOIDC } from 'oidc-provider'
 import { type Claims, claimsOf } from '../features/accounts/claims.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
+import { admits } from '../features/clients/access.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import { permissionsOf } from '../features/teams/policy.ts'
 import type { Standing } from './access-tokens.ts'
+import { accessOf } from './policy.ts'
 
 /** OIDC Core §5.4, and Foyer's own `teams` and `roles`. */
 export const claimsOfScopes = {
@@ -60,20 +62,38 @@ function standingOf(token: object): Standing | undefined {
   return { grantId, ...(expiresWithSession && { sessionUid }) }
 }
 
+/** Where the prompt `access` says why, see policy.ts. */
+const tellsThePerson = new Set(['authorization', 'resume', 'code_verification', 'device_resume'])
+
 export type ClaimsDeps = {
   artifacts: Pick<Artifacts, 'accountOf'>
   findClient: (clientId: string) => Promise<Pick<ProtocolClient, 'apis'> | undefined>
 }
 
 export function createClaims({ artifacts, findClient }: ClaimsDeps) {
-  /** What oidc-provider knows of a person. Nobody, when the account is gone or not active. */
-  async function findAccount(_ctx: KoaContextWithOIDC, accountId: string): Promise<Account | undefined> {
+  /**
+   * What oidc-provider knows of a person. Nobody, when the account is gone or not active, or when the client is not for
+   * them: so no grant, refresh or userinfo gives anything.
+   */
+  async function findAccount(ctx: KoaContextWithOIDC, accountId: string): Promise<Account | undefined> {
     const account = await artifacts.accountOf(accountId)
     if (account?.status !== 'active') return undefined
+    const { client, route } = ctx.oidc
+    const admitted = admits(accessOf(client), account)
+    if (!admitted && !tellsThePerson.has(route)) return undefined
     return {
       accountId,
+      admitted,
       claims: async (_use, scope, requested) => claimsFor(claimsOf(account), scope, requested),
     }
+  }
+
+  /** Whether the client that a token was issued to is still for the person whose token it is. */
+  async function isAdmitted(client: Client, accountId: string | undefined): Promise<boolean> {
+    const access = accessOf(client)
+    if (!access || accountId === undefined) return true
+    const account = await artifacts.accountOf(accountId)
+    return account !== undefined && admits(access, account)
   }
 
   async function asksForPermissions({ oidc }: KoaContextWithOIDC, aud: string): Promise<boolean> {
@@ -104,5 +124,5 @@ export function createClaims({ artifacts, findClient }: ClaimsDeps) {
     }
   }
 
-  return { findAccount, extraTokenClaims, standingOf }
+  return { findAccount, isAdmitted, extraTokenClaims, standingOf }
 }

@@ -8,7 +8,7 @@ import { readForm } from '../web/input.ts'
 import type { Renderer } from '../web/render.ts'
 import { consentPage, denied, type FindResource, grantAll } from './consent.ts'
 import { base, formActionOf, type Running, type RunningInteractions } from './interactions-running.ts'
-import type { Restart } from './restart.ts'
+import { askingWho, type Restart } from './restart.ts'
 
 export type ConsentPagesDeps = {
   provider: () => Provider
@@ -41,9 +41,7 @@ export function createConsentPages(deps: ConsentPagesDeps) {
     if (form.decision === 'deny') return running.finish(ctx, denied, false)
     // Somebody else signed in here before: the same request begins again with the question who it is.
     if (form.decision === 'switch') {
-      const { prompt } = current.interaction.params
-      const consent = typeof prompt === 'string' && prompt.split(' ').includes('consent')
-      return restart.restart(ctx, current.uid, { prompt: consent ? 'login consent' : 'login' })
+      return restart.restart(ctx, current.uid, askingWho(current.interaction.params))
     }
     if (form.decision !== 'allow' || !accountId) {
       throw invalidInput([{ pointer: '/decision', code: 'invalid_value', detail: 'must be allow or deny' }])

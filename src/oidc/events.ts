@@ -3,6 +3,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import { currentUnit, stage } from '../features/artifacts/unit-of-work.ts'
 import type { Audit, AuditEvent } from '../features/audit/service.ts'
+import { accessPrompt } from './policy.ts'
 
 export type EventsDeps = {
   artifacts: Pick<Artifacts, 'endReused'>
@@ -59,8 +60,20 @@ export function listen(provider: Provider, { artifacts, audit, countTokens }: Ev
     if (ctx.oidc.result?.consent) recordDecision(ctx, 'consent.granted')
   })
   provider.on('authorization.error', (ctx) => {
-    if (ctx.oidc.entities.Interaction?.result?.error === 'access_denied')
+    const { Interaction: asked } = ctx.oidc.entities
+    if (asked?.result?.error === 'access_denied' && asked.prompt.name !== accessPrompt)
       recordDecision(ctx, 'consent.denied')
+  })
+
+  provider.on('interaction.started', (ctx, prompt) => {
+    const accountId = ctx.oidc.session?.accountId
+    if (prompt.name !== accessPrompt || accountId === undefined) return
+    record({
+      ...about(ctx),
+      type: 'client.access_refused',
+      actor: { kind: 'account', id: accountId },
+      accountId,
+    })
   })
 
   provider.on('end_session.success', (ctx) => {

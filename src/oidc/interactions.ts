@@ -5,8 +5,10 @@ import type Koa from 'koa'
 import type { Provider } from 'oidc-provider'
 import { readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
+import { type AccessPagesDeps, createAccessPages } from './access-pages.ts'
 import { type ConsentPagesDeps, createConsentPages } from './consent-pages.ts'
 import { createRunning, page } from './interactions-running.ts'
+import { accessPrompt } from './policy.ts'
 import { createSignIn, type SignInDeps } from './sign-in.ts'
 import { type AddressPagesDeps, addressPaths, createAddressPages } from './sign-in-address.ts'
 import { createLinkPages, type LinkPagesDeps } from './sign-in-links.ts'
@@ -17,6 +19,7 @@ import { createRecoveryPages, type RecoveryPagesDeps } from './sign-in-recovery.
 import { createWaysBack, type WaysBackDeps } from './sign-in-ways-back.ts'
 
 type PartsDeps = SignInDeps &
+  AccessPagesDeps &
   ConsentPagesDeps &
   MailPagesDeps &
   AddressPagesDeps &
@@ -48,11 +51,13 @@ export function mountInteractions(deps: InteractionsDeps): void {
   const links = createLinkPages({ ...deps, prove, waysBack })
   const profile = createProfilePages({ ...deps, running })
   const signIn = createSignIn({ ...deps, running, mail, newPassword, profile })
+  const access = createAccessPages({ ...deps, running })
   const consent = createConsentPages({ ...deps, running })
 
   async function show(ctx: Koa.Context): Promise<void> {
     const current = await running.of(ctx)
     if (!current) return restart.show(ctx, String(ctx.params.uid))
+    if (current.interaction.prompt.name === accessPrompt) return access.show(ctx, current)
     if (current.interaction.prompt.name === 'consent') return consent.show(ctx, current)
     return signIn.show(ctx, current)
   }
@@ -66,6 +71,7 @@ export function mountInteractions(deps: InteractionsDeps): void {
   router.all('/interaction/:uid', otherMethods('GET', 'HEAD'))
   router.post('/interaction/:uid/identifier', sameOrigin, page(signIn.submitIdentifier))
   router.post('/interaction/:uid/password', sameOrigin, page(signIn.submitPassword))
+  router.post('/interaction/:uid/access', sameOrigin, page(access.submit))
   router.post('/interaction/:uid/consent', sameOrigin, page(consent.submit))
   router.post('/interaction/:uid/restart', sameOrigin, page(submitRestart))
   router.post('/interaction/:uid/code', sameOrigin, page(mail.submitCode))

@@ -4,9 +4,24 @@ import { errors, interactionPolicy } from 'oidc-provider'
 import { limits } from '../config/limits.ts'
 import type { Config } from '../config/schema.ts'
 import { acrValues, isByMailAlone } from '../features/authn/next-step.ts'
+import type { ClientAccess } from '../features/clients/access.ts'
 
 /** The owner's own app: what it asks for is granted without a question. */
 export const isFirstParty = (client: Client | undefined): boolean => client?.first_party === true
+
+/** Whom a client is for; everybody when nothing is said. */
+export const accessOf = (client: Client | undefined): ClientAccess | undefined =>
+  client?.access as ClientAccess | undefined
+
+/** Somebody is signed in whom the client is not for: they are told so, and go back with `access_denied`. */
+export const accessPrompt = 'access'
+const isTurnedAway = ({ oidc }: KoaContextWithOIDC): boolean => oidc.account?.admitted === false
+const notForThem = new interactionPolicy.Check(
+  'not_admitted',
+  'the client is not open to this person',
+  'access_denied',
+  isTurnedAway,
+)
 
 /**
  * RFC 9470 §5: a level that no sign-in here reaches is refused, or the person would be asked again without end.
@@ -39,6 +54,7 @@ export function prompts(): NonNullable<NonNullable<Configuration['interactions']
   if (!consent) throw new Error('oidc-provider has no consent prompt')
   policy.get('login')?.checks.add(reachableLevel, 0)
   policy.get('login')?.checks.add(notByMail)
+  policy.add(new interactionPolicy.Prompt({ name: accessPrompt }, notForThem), 1)
   consent.checks.remove('native_client_prompt')
   consent.checks.add(
     new interactionPolicy.Check(
@@ -63,7 +79,7 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId)
   const existing = grantId ? await provider.Grant.find(grantId) : undefined
   const usable = existing?.accountId === session.accountId ? existing : undefined
-  if (!isFirstParty(client)) return usable
+  if (!isFirstParty(client) || isTurnedAway(ctx)) return usable
 
   const grant = usable ?? new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
   if (!extend(ctx, grant) && usable) return usable
@@ -123,9 +139,13 @@ export function lifetimes(config: Config): NonNullable<Configuration['ttl']> {
 }
 
 /** Opaque tokens belong to no API: only the confidential client they were issued to sees their state. */
-export async function mayIntrospect(_ctx: unknown, client: Client, token: { clientId?: string | undefined }) {
-  return client.clientAuthMethod !== 'none' && token.clientId === client.clientId
-}
+export const mayIntrospect =
+  (isAdmitted: (client: Client, accountId: string | undefined) => Promise<boolean>) =>
+  async (_ctx: unknown, client: Client, token: { clientId?: string; accountId?: string }): Promise<boolean> =>
+    client.clientAuthMethod !== 'none' &&
+    token.clientId === client.clientId &&
+    // Of another client's token nothing is told, so this one's rule is the token's
+    isAdmitted(client, token.accountId)
 
 /** RFC 7009 §2.1: a client revokes what was issued to it. */
 export async function mayRevoke(_ctx: unknown, client: Client, token: { clientId?: string | undefined }) {

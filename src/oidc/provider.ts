@@ -37,6 +37,7 @@ export type ProviderDeps = {
 
 export const extraClientMetadata = [
   'first_party',
+  'access',
   'require_pkce',
   'email_methods',
   'default_resource',
@@ -48,13 +49,13 @@ export const extraClientMetadata = [
 const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
 
 function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
-  const { resources, security } = deps
+  const { resources, security, claims } = deps
   return {
     ...security.features,
     devInteractions: { enabled: false },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
-    introspection: { enabled: true, allowedPolicy: policy.mayIntrospect },
+    introspection: { enabled: true, allowedPolicy: policy.mayIntrospect(claims.isAdmitted) },
     revocation: { enabled: true, allowedPolicy: policy.mayRevoke },
     rpInitiatedLogout: logoutFeature(deps.screens),
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },

@@ -9,6 +9,12 @@ import type { Renderer } from '../web/render.ts'
 import type { ExpiredPage } from '../web/views.ts'
 import type { AppInfo } from './client-metadata.ts'
 
+/** The same request with the question who it is, before whatever else the app wants asked. */
+export function askingWho({ prompt }: Record<string, unknown>): { prompt: string } {
+  const consent = typeof prompt === 'string' && prompt.split(' ').includes('consent')
+  return { prompt: consent ? 'login consent' : 'login' }
+}
+
 export type RestartDeps = {
   issuer: string
   artifacts: Pick<Artifacts, 'findForRestart'>

@@ -1,8 +1,9 @@
 // Owns whether a JWT access token is good now: it has not expired, and the session, the grant, the account and the
-// client that it stands on are all there. Who may ask is decided by whoever does.
+// client that it stands on are all there, and the client is for that person. Who may ask is decided by whoever does.
 import { type Claims, claimsOf } from '../features/accounts/claims.ts'
 import type { AccountSnapshot } from '../features/artifacts/reads.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
+import { admits } from '../features/clients/access.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
 import { type AccessTokenClaims, standingOf } from './access-tokens.ts'
@@ -31,7 +32,8 @@ export function createTokenState({ artifacts, findClient, clock }: TokenStateDep
     const { grant, account } = state
     if (!grant || grant.payload.clientId !== claims.client_id || grant.payload.accountId !== claims.sub)
       return undefined
-    return account?.status === 'active' ? { person: claimsOf(account), account } : undefined
+    if (account?.status !== 'active' || !admits(holder.metadata.access, account)) return undefined
+    return { person: claimsOf(account), account }
   }
 }
 

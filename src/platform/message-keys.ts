@@ -1,4 +1,5 @@
 // Owns the names of all messages, read off the English ones: a message that is not there does not compile.
+import type access from '../../locales/en/access.json'
 import type account from '../../locales/en/account.json'
 import type common from '../../locales/en/common.json'
 import type consent from '../../locales/en/consent.json'
@@ -10,6 +11,7 @@ import type mail from '../../locales/en/mail.json'
 import type setup from '../../locales/en/setup.json'
 
 type Areas = {
+  access: typeof access
   account: typeof account
   common: typeof common
   consent: typeof consent

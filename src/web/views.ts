@@ -60,6 +60,15 @@ export type ConsentPage = {
   unverified?: boolean
 }
 
+/** The person is signed in, and the app is not for them. */
+export type NoAccessPage = {
+  action: string
+  app: AppOnPage
+  email: string
+  /** Addresses of whoever runs the app, as it was registered. */
+  contacts: readonly string[]
+}
+
 /** A mail is on its way; its code is typed on the page that asked for it. */
 export type MailCodePage = {
   action: string
@@ -218,6 +227,7 @@ export type Pages = {
   'interaction/password': PasswordPage
   'interaction/sign-in': SignInPage
   'interaction/consent': ConsentPage
+  'interaction/no-access': NoAccessPage
   'interaction/code': MailCodePage
   'interaction/link-sent': MailCodePage
   'interaction/link': LinkPage

@@ -205,6 +205,16 @@ describe('foyer client', () => {
     })
   })
 
+  it('update says who may use a client, and opens it to everybody again', async () => {
+    const { client_id: id } = json(await run('client', 'create', '--metadata', metadata))
+    const limited = await run('client', 'update', id, '--metadata', '{"access":{"roles":["admin"]}}')
+    expect(json(limited)).toMatchObject({ access: { roles: ['admin'], teams: [] } })
+    const empty = await run('client', 'update', id, '--metadata', '{"access":{}}')
+    expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('must name a role or a team') })
+    const open = await run('client', 'update', id, '--metadata', '{"access":null}')
+    expect(json(open)).not.toHaveProperty('access')
+  })
+
   it('rotate-secret prints the new secret', async () => {
     const { client_id: id } = json(await run('client', 'create', '--metadata', metadata))
     const { stdout } = await run('client', 'rotate-secret', id)

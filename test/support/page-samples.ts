@@ -159,6 +159,13 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     ],
     unverified: true,
   }),
+  'no access': of('interaction/no-access', { action, app, email, contacts: [] }),
+  'no access, whom to ask': of('interaction/no-access', {
+    action,
+    app,
+    email,
+    contacts: ['quests@acme.test', 'desk@acme.test'],
+  }),
   expired: of('interaction/expired', { app, action }),
   'expired, elsewhere': of('interaction/expired', { backTo: { name: 'your account', uri: '/account' } }),
   error: of('error', {

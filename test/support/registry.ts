@@ -54,7 +54,14 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
   const assignments = createAssignments({ db, store: roleStore, access, lockAdministrators, clock, audit })
   const members = createMembers({ db, store: memberStore, access, clock, audit })
   const clientStore = createClientStore(db)
-  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient })
+  const clients = createClients({
+    db,
+    store: clientStore,
+    clock,
+    audit,
+    audienceProblems: async () => [],
+    endAllOfClient,
+  })
 
   /** What the audit log tells, oldest first. */
   async function auditTypes(): Promise<string[]> {

@@ -88,9 +88,12 @@ const withCompany = (tokens: string) => `
   SELECT t.*, ${grant}, ${session}, ${account}
   FROM (${tokens}) t LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN account_snapshot a ON a.id = g.account_id`
 
-// Introspection and revocation say nothing about the person.
-const withoutAccount = (tokens: string) => `
-  SELECT t.*, ${grant}, ${session}, NULL::jsonb AS account
+// Introspection and revocation say nothing about the person; only a client that is not for everybody asks for them.
+const accountOfLimited = `(SELECT to_jsonb(a) FROM clients c JOIN account_snapshot a ON a.id = g.account_id
+  WHERE c.id = g.client_id AND c.metadata ? 'access') AS account`
+
+const withLimitedAccount = (tokens: string) => `
+  SELECT t.*, ${grant}, ${session}, ${accountOfLimited}
   FROM (${tokens}) t LEFT JOIN grants g ON g.id = t.grant_id`
 
 /**
@@ -114,7 +117,7 @@ const statements = {
   },
   either: {
     name: 'find_any_tokens',
-    text: forEach(withoutAccount(`${artifactTokens} UNION ALL ${refreshTokens}`)),
+    text: forEach(withLimitedAccount(`${artifactTokens} UNION ALL ${refreshTokens}`)),
   },
 }
 

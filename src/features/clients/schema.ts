@@ -39,6 +39,14 @@ const resource = z
   .max(2048)
   .refine((text) => URL.canParse(text) && !text.includes('#'), 'must be an absolute URI without a fragment')
 
+/** Who may use it, when that is not everybody; see access.ts. */
+const access = z
+  .strictObject({
+    roles: z.array(z.string().max(40)).max(50).refine(isDistinct).default([]),
+    teams: z.array(z.uuid()).max(50).refine(isDistinct).default([]),
+  })
+  .refine(({ roles, teams }) => roles.length + teams.length > 0, 'must name a role or a team')
+
 const redirectUris = z.array(z.string()).max(20).refine(isDistinct, 'must not name the same address twice')
 
 function isDistinct(values: readonly string[]): boolean {
@@ -71,6 +79,7 @@ export const ClientFields = z.strictObject({
   /** Whether people may sign in to it by a mailed link or code; they may unless it says no. */
   email_methods: z.boolean().optional(),
   default_resource: resource.optional(),
+  access: access.optional(),
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
   ...securityFields,
 })

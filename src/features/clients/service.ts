@@ -12,6 +12,8 @@ import { hashSecret, issueSecret, newId } from '../../kernel/secrets.ts'
 import { after, type Clock, hours } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
+import type { AuditDetails } from '../audit/store.ts'
+import type { ClientAccess } from './access.ts'
 import { firstPartyClient } from './first-party.ts'
 import type { ClientMetadata } from './schema.ts'
 import { needsSecret } from './security-schema.ts'
@@ -22,6 +24,8 @@ export type ClientsDeps = {
   store: ClientStore
   clock: Clock
   audit: Pick<Audit, 'record'>
+  /** What is wrong with whom a client is for: names of roles and ids of teams that are not there. */
+  audienceProblems: (access: ClientAccess) => Promise<FieldError[]>
   /** Ends every grant that people gave a client, and with it its tokens. */
   endAllOfClient: (tx: Tx, clientId: string) => Promise<void>
 }
@@ -33,7 +37,9 @@ export type Clients = ReturnType<typeof createClients>
 export const secretOverlapMs = hours(24)
 const longestPage = 100
 
-export function createClients({ db, store, clock, audit, endAllOfClient }: ClientsDeps) {
+export function createClients(deps: ClientsDeps) {
+  const { db, store, clock, audit, endAllOfClient } = deps
+
   async function get(id: string): Promise<Client> {
     const client = await store.find(id)
     if (!client) throw notFound('client_not_found')
@@ -59,9 +65,15 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
     { id, secret, metadata }: { id: string; secret?: string; metadata: ClientMetadata },
   ): Promise<CreatedClient> {
     if (needsSecret(metadata) && !secret) throw invalidInput([secretMissing])
+    await assertAudience(metadata)
     return db.inTransaction(async (tx) => {
       const client = await store.insert(tx, { id, metadata, now: clock.now() })
-      await audit.record(tx, { type: 'client.created', actor, clientId: id })
+      await audit.record(tx, {
+        type: 'client.created',
+        actor,
+        clientId: id,
+        ...(metadata.access && accessDetails(metadata)),
+      })
       if (!secret || !needsSecret(metadata)) {
         await store.notify(tx, id)
         return client
@@ -70,6 +82,11 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
       await store.notify(tx, id)
       return { ...client, secret }
     })
+  }
+
+  async function assertAudience({ access }: ClientMetadata): Promise<void> {
+    const problems = access ? await deps.audienceProblems(access) : []
+    if (problems.length > 0) throw invalidInput(problems)
   }
 
   const addSecret = (tx: Tx, clientId: string, hash: Buffer): Promise<void> => {
@@ -89,10 +106,13 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
     // Later than the change before it, so that each has a version of its own
     const moved = now > before.updatedAt ? now : after(before.updatedAt, 1)
     if (needsSecret(metadata) && !needsSecret(before.metadata)) throw invalidInput([becomesConfidential])
+    // What it named before may have been deleted since, and need not be there to stay
+    if (!isSameAccess(before.metadata, metadata)) await assertAudience(metadata)
     return db.inTransaction(async (tx) => {
       const client = await store.update(tx, id, { metadata, expected, now: moved })
       if (!client) throw expected ? preconditionFailed() : notFound('client_not_found')
-      await audit.record(tx, { type: 'client.updated', actor, clientId: id })
+      const details = isSameAccess(before.metadata, metadata) ? {} : accessDetails(metadata)
+      await audit.record(tx, { type: 'client.updated', actor, clientId: id, ...details })
       await store.notify(tx, id)
       return client
     })
@@ -151,6 +171,16 @@ export function createClients({ db, store, clock, audit, endAllOfClient }: Clien
 function assertOwners(id: string): void {
   if (id === firstPartyClient) throw forbidden()
 }
+
+/** Who is let in from now on, for the audit log. */
+const accessDetails = ({ access }: ClientMetadata): { details: AuditDetails } => ({
+  details: access ? { access: 'limited', ...access } : { access: 'everyone' },
+})
+
+const isSameAccess = (before: ClientMetadata, after: ClientMetadata): boolean =>
+  accessKey(before) === accessKey(after)
+const accessKey = ({ access }: ClientMetadata): string =>
+  JSON.stringify(access && [access.roles, access.teams])
 
 const secretMissing: FieldError = {
   pointer: '/client_secret',
