@@ -6,6 +6,7 @@ import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } 
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findPython } from '../examples/quest-api/python.ts'
 import { lineCoverage } from './coverage.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -37,14 +38,17 @@ function findChromium() {
 
 const chromium = findChromium()
 const redis = onPath('redis-server')
+const python = findPython()
 
-// Tests of Redis and of memory are parts of others and leave themselves out; they are listed so that nobody misses
-// them silently.
+// Tests of Redis, of memory and of the quest API are parts of others and leave themselves out; they are listed so that
+// nobody misses them silently.
 const suites = [
   { name: 'fast', about: 'units, contracts of modules, the web edge' },
   { name: 'flows', about: 'journeys through the running product' },
   { name: 'races', about: 'parallel redemptions, faults, kill -9' },
   { name: 'ui', about: 'Chromium', missing: chromium ? undefined : 'no chromium (set CHROMIUM_PATH)' },
+  { name: 'examples', about: 'the apps in examples/ against the running product' },
+  { name: 'quest API', about: 'part of examples', missing: python.missing, part: true },
   {
     name: 'Redis',
     about: 'part of fast',

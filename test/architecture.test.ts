@@ -39,7 +39,11 @@ type Rule = { check: Check; files?: SourceFile[]; broken: Sample[]; kept: Sample
 const read = (paths: string[]): SourceFile[] => paths.map((path) => parseSource(path, readText(path)))
 const product = read([...listFiles('src', '.ts'), 'prisma/seed.ts'])
 const tests = read(listFiles('test', '.ts'))
-const tools = read([...listFiles('scripts', '.ts', '.mjs'), ...listFiles('bench', '.ts')])
+const tools = read([
+  ...listFiles('scripts', '.ts', '.mjs'),
+  ...listFiles('bench', '.ts'),
+  ...listFiles('examples', '.ts', '.js'),
+])
 const support = tests.filter(({ path }) => path.startsWith('test/support/'))
 
 const lines = (count: number): string => 'x\n'.repeat(count)

@@ -1,0 +1,1 @@
+"""An API of quests and loyalty points that trusts Foyer's access tokens."""
