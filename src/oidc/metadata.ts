@@ -1,7 +1,8 @@
 // Owns discovery and JWKS as bytes: rendered once from the current provider, answered before koa until keys or
 // settings change. They say the same to everybody, whatever the Host and whoever asks.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { hashText, newId } from '../kernel/secrets.ts'
+import { createRequestIds } from '../kernel/request-ids.ts'
+import { hashText } from '../kernel/secrets.ts'
 import { type Clock, stopwatch } from '../kernel/time.ts'
 import type { Observation } from '../web/context.ts'
 import { dataHeaders } from '../web/headers.ts'
@@ -46,6 +47,15 @@ function documentOf(path: string, value: object, common: Record<string, string>)
   return { path, encoding, body, etag, length: String(length), headers, fields: renderFields(headers) }
 }
 
+/** The first field of this name, as Node takes it too, without the object that Node makes of all of them. */
+function fieldOf({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const each = rawHeaders[at]
+    if (each?.length === name.length && each.toLowerCase() === name) return rawHeaders[at + 1]
+  }
+  return undefined
+}
+
 export type MetadataServer = ReturnType<typeof createMetadataServer>
 
 export function createMetadataServer({
@@ -57,6 +67,7 @@ export function createMetadataServer({
 }) {
   let documents = new Map<string, Document>()
   let host = ''
+  const nextRequestId = createRequestIds(clock)
 
   function publish({ discovery, jwks }: Metadata): void {
     const issuer = new URL(discovery.issuer)
@@ -74,9 +85,9 @@ export function createMetadataServer({
     const path = url.includes('?') ? url.slice(0, url.indexOf('?')) : url
     const document = documents.get(path)
     if (!document || (method !== 'GET' && method !== 'HEAD')) return false
-    if (request.headers.host !== host) return false
+    if (fieldOf(request, 'host') !== host) return false
     const elapsed = stopwatch()
-    const status = request.headers['if-none-match'] === document.etag ? 304 : 200
+    const status = fieldOf(request, 'if-none-match') === document.etag ? 304 : 200
     answer(response, status, { document, withBody: status === 200 && method === 'GET' })
     observe({ method, route: document.path, status, seconds: elapsed() })
     return true
@@ -87,9 +98,15 @@ export function createMetadataServer({
     status: number,
     { document, withBody }: { document: Document; withBody: boolean },
   ): void {
-    if (isSteady(response)) response.steadyFields = document.fields
-    else for (const [name, value] of Object.entries(document.headers)) response.setHeader(name, value)
-    response.writeHead(status, ['X-Request-Id', newId(clock.now()), 'Content-Length', document.length])
+    const requestId = nextRequestId()
+    if (isSteady(response)) response.steadyFields = `${document.fields}X-Request-Id: ${requestId}\r\n`
+    else {
+      response.setHeader('X-Request-Id', requestId)
+      for (const [name, value] of Object.entries(document.headers)) response.setHeader(name, value)
+    }
+    response.statusCode = status
+    // With a body Node counts for itself
+    if (!withBody) response.setHeader('Content-Length', document.length)
     response.end(withBody ? document.body : undefined, document.encoding)
   }
 

@@ -3,7 +3,7 @@
 import { STATUS_CODES } from 'node:http'
 import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
-import { newId } from '../kernel/secrets.ts'
+import { createRequestIds } from '../kernel/request-ids.ts'
 import { type Clock, stopwatch } from '../kernel/time.ts'
 import type { AccessLog, Log } from '../platform/log.ts'
 import { clientAddress } from './address.ts'
@@ -50,10 +50,11 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
   const misdirectedHeaders = dataHeaders({ insecureIssuer: config.issuer.startsWith('http:') })
 
   const release = createRelease()
+  const nextRequestId = createRequestIds(clock)
 
   return async function requestContext(ctx, next) {
     const elapsed = stopwatch()
-    const requestId = newId(clock.now())
+    const requestId = nextRequestId()
     const { address, distrusted } = clientAddress(
       ctx.req.socket.remoteAddress ?? '',
       String(ctx.req.headers['x-forwarded-for'] ?? ''),
