@@ -26,9 +26,12 @@ export function readForeignHash(text: string): ForeignHash | undefined {
   return readBcrypt(text) ?? readPbkdf2(text) ?? readScrypt(text) ?? readFirebase(text)
 }
 
+// Salt and hash end in characters whose spare bits are nought; with others set no password fits.
+const bcryptShape = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/
+
 /** `$2b$12$…`: 22 characters of salt, 31 of hash. */
 function readBcrypt(text: string): ForeignHash | undefined {
-  const found = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(text)
+  const found = bcryptShape.exec(text)
   const rounds = Number(found?.[1])
   if (!found || rounds < 4 || rounds > most.bcryptRounds) return undefined
   return {
@@ -40,12 +43,13 @@ function readBcrypt(text: string): ForeignHash | undefined {
 }
 
 const pbkdf2Shape =
-  /^\$pbkdf2-(sha256|sha512)\$(?:i=(\d{1,8})(?:,l=(\d{1,3}))?|(\d{1,8}))\$([A-Za-z0-9+/._=-]{2,200})\$([A-Za-z0-9+/._=-]{20,100})$/
+  /^\$pbkdf2-(sha256|sha512)\$(?:i=(\d{1,8})(?:,l=(\d{1,3}))?|(\d{1,8}))\$([A-Za-z0-9+/._-]{2,200}={0,2})\$([A-Za-z0-9+/._-]{20,100}={0,2})$/
 
 /** PHC, `$pbkdf2-sha256$i=…,l=32$salt$hash`, and passlib's, `$pbkdf2-sha256$29000$salt$hash`. */
 function readPbkdf2(text: string): ForeignHash | undefined {
   const [, digest, listed, length, bare, salt, hash] = pbkdf2Shape.exec(text) ?? []
   if (digest === undefined || salt === undefined || hash === undefined) return undefined
+  if (!areWhole(salt, hash)) return undefined
   const iterations = Number(listed ?? bare)
   const wanted = bytesOf(hash)
   if (iterations < 1 || iterations > most.pbkdf2Iterations || !isUsable(wanted, length)) return undefined
@@ -56,13 +60,13 @@ function readPbkdf2(text: string): ForeignHash | undefined {
 }
 
 const scryptShape =
-  /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/._=-]{2,200})\$([A-Za-z0-9+/._=-]{20,100})$/
+  /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/._-]{2,200}={0,2})\$([A-Za-z0-9+/._-]{20,100}={0,2})$/
 
 /** PHC and passlib alike: `$scrypt$ln=16,r=8,p=1$salt$hash`. */
 function readScrypt(text: string): ForeignHash | undefined {
   const [, ln, r, p, salt, hash] = scryptShape.exec(text) ?? []
   const costs = scryptCosts(ln, r, p)
-  if (!costs || salt === undefined || hash === undefined) return undefined
+  if (!costs || salt === undefined || hash === undefined || !areWhole(salt, hash)) return undefined
   const wanted = bytesOf(hash)
   if (!isUsable(wanted)) return undefined
   return {
@@ -72,7 +76,7 @@ function readScrypt(text: string): ForeignHash | undefined {
 }
 
 const firebaseShape =
-  /^\$firescrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/=]{2,200})\$([A-Za-z0-9+/=]{20,120})\$([A-Za-z0-9+/=]{0,40})\$([A-Za-z0-9+/=]{20,120})$/
+  /^\$firescrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]{2,200}={0,2})\$([A-Za-z0-9+/]{20,120}={0,2})\$([A-Za-z0-9+/]{0,40}={0,2})\$([A-Za-z0-9+/]{20,120}={0,2})$/
 
 /**
  * Firebase's scrypt in one text, `$firescrypt$ln=14,r=8,p=1$salt$hash$saltSeparator$signerKey`: the derived key
@@ -82,6 +86,7 @@ function readFirebase(text: string): ForeignHash | undefined {
   const [, ln, r, p, salt, hash, separator = '', signerKey] = firebaseShape.exec(text) ?? []
   const costs = scryptCosts(ln, r, p)
   if (!costs || salt === undefined || hash === undefined || signerKey === undefined) return undefined
+  if (!areWhole(salt, hash, separator, signerKey)) return undefined
   const wanted = bytesOf(hash)
   const whole = Buffer.concat([bytesOf(salt), bytesOf(separator)])
   return {
@@ -107,6 +112,10 @@ const isUsable = (hash: Buffer, length?: string): boolean =>
   hash.length >= derivedBytes.min &&
   hash.length <= derivedBytes.max &&
   (length === undefined || Number(length) === hash.length)
+
+/** One character over is no byte: such a text was cut short. */
+const areWhole = (...texts: string[]): boolean =>
+  texts.every((text) => text.replace(/=+$/, '').length % 4 !== 1)
 
 /** Base64 in any of its alphabets; passlib writes a dot for the plus. */
 const bytesOf = (text: string): Buffer => Buffer.from(text.replaceAll('.', '+'), 'base64')

@@ -142,12 +142,13 @@ type Phc = {
 }
 
 const phcShape =
-  /^\$(argon2id|argon2i|argon2d)(?:\$v=(16|19))?\$((?:[mtp]=\d{1,10},?){3})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{16,172})$/
+  /^\$(argon2id|argon2i|argon2d)(?:\$v=(16|19))?\$((?:[mtp]=\d{1,10},){2}[mtp]=\d{1,10})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{16,172})$/
 
 function parsePhc(text: string): Phc | undefined {
   const found = phcShape.exec(text)
   if (!found) return undefined
-  const [, variant, version, costs = '', , hash = ''] = found
+  const [, variant, version, costs = '', salt = '', hash = ''] = found
+  if (!isCanonicalBase64(salt) || !isCanonicalBase64(hash)) return undefined
   if (variant !== 'argon2id' && variant !== 'argon2i' && variant !== 'argon2d') return undefined
 
   // The reference implementation writes m, p, t; most others m, t, p.
@@ -169,6 +170,10 @@ function parsePhc(text: string): Phc | undefined {
     phc.parallelism > bounds.parallelism
   return tooSmall || tooGreedy ? undefined : phc
 }
+
+/** With spare bits set, or a character over, no engine reads it. */
+const isCanonicalBase64 = (text: string): boolean =>
+  Buffer.from(text, 'base64').toString('base64').replace(/=+$/, '') === text
 
 function isOutdated(phc: Phc): boolean {
   return (
