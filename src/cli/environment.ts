@@ -1,5 +1,6 @@
 // Owns what a command finds in a real process. Modules are loaded when a command needs them, so that help and a
 // check of the configuration come at once.
+import { createReadStream, statSync } from 'node:fs'
 import { stderr, stdin, stdout } from 'node:process'
 import { text } from 'node:stream/consumers'
 import { describeEnvironment, readEnvironment } from '../config/load.ts'
@@ -10,10 +11,11 @@ import type { CliEnvironment, CliServices } from './services.ts'
 
 async function openServices(config: Config): Promise<CliServices> {
   const { openServices: open } = await import('../services.ts')
+  const { createTransfer } = await import('../transfer.ts')
   const services = await open(quiet(config), { role: 'guest' })
-  const { accounts, tickets, teams, members, clients, keyRotation: keys, db, close } = services
+  const { keyRotation: keys, db } = services
   // Nobody waits in front of a browser here, so a statement may take its time.
-  return { accounts, tickets, teams, members, clients, keys, unhurried: db.unhurried, close }
+  return { ...services, ...createTransfer(services), keys, unhurried: db.unhurried }
 }
 
 /** Commands speak on stderr themselves; only what went wrong is logged there. */
@@ -53,6 +55,14 @@ async function serve(): Promise<void> {
   await runServer(readEnvironment())
 }
 
+function openFile(path: string): ReturnType<CliEnvironment['openFile']> {
+  if (path === '-') return { bytes: stdin, size: undefined }
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found) throw new Error(`There is no file ${path}.`)
+  if (found.isDirectory()) throw new Error(`${path} is a folder.`)
+  return { bytes: createReadStream(path), size: found.isFile() ? found.size : undefined }
+}
+
 /** The environment of this process. */
 export const createEnvironment = (): CliEnvironment => ({
   readConfig: readEnvironment,
@@ -62,7 +72,9 @@ export const createEnvironment = (): CliEnvironment => ({
   migrateDown,
   serve,
   postForm,
+  openFile,
   readStdin: () => text(stdin),
   writeOut: (words) => stdout.write(words),
   writeError: (words) => stderr.write(words),
+  showsProgress: stderr.isTTY === true,
 })

@@ -45,9 +45,11 @@ export function table(rows: readonly Row[]): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-'
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.join(' ')
-  // What somebody else wrote must not steer the operator's terminal
-  return String(value).replace(/[\p{Cc}\p{Bidi_Control}]/gu, '\uFFFD')
+  return plain(String(value))
 }
+
+/** What somebody else wrote must not steer the operator's terminal. */
+export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '\uFFFD')
 
 /** What a refusal says to an operator; codes are stable, sentences are not. */
 const sentences: Record<string, string> = {

@@ -21,16 +21,12 @@ import {
   rotateSecret,
   updateClient,
 } from './clients.ts'
+import { type Context, Unsuccessful } from './context.ts'
 import { checkConfig, migrate, migrateDown, printConfig } from './instance.ts'
 import { addKeyCommands } from './keys.ts'
-import { createOutput, type Output, wordsOf } from './output.ts'
-import type { CliEnvironment, CliServices } from './services.ts'
-
-type Context = {
-  environment: CliEnvironment
-  output: () => Output
-  withServices: (work: (services: CliServices, issuer: string) => Promise<void>) => Promise<void>
-}
+import { createOutput, wordsOf } from './output.ts'
+import type { CliEnvironment } from './services.ts'
+import { addTransferCommands } from './transfer.ts'
 
 const exit = { done: 0, refused: 1, usage: 2 } as const
 
@@ -42,6 +38,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   } catch (error) {
     // Commander has said already what was wrong; asked for help, it is not an error at all.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
+    if (error instanceof Unsuccessful) return exit.refused
     environment.writeError(`${wordsOf(error)}\n`)
     return exit.refused
   }
@@ -75,6 +72,7 @@ function createProgram(environment: CliEnvironment): Command {
   addClientCommands(program.command('client').description('OAuth clients'), context)
   addKeyCommands(program.command('key').description('signing keys'), context)
   addTokenCommands(program.command('token').description('fetch a token as a client would'), context)
+  addTransferCommands(program, context)
   return program
 }
 

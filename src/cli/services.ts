@@ -6,6 +6,7 @@ import type { Tickets } from '../features/accounts/tickets.ts'
 import type { Clients } from '../features/clients/service.ts'
 import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
+import type { Import } from '../features/transfer/import-service.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
 
 /** Open until closed: a database connection is behind it. */
@@ -18,6 +19,7 @@ export type CliServices = {
   teams: Pick<Teams, 'create' | 'getBySlug'>
   members: Pick<Members, 'add'>
   clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>
+  imports: Import
   keys: Pick<KeyRotation, 'list' | 'rotate'>
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>
@@ -38,9 +40,13 @@ export type CliEnvironment = {
   serve: () => Promise<void>
   /** Posts a form to the issuer. */
   postForm: (url: string, form: URLSearchParams, headers: Record<string, string>) => Promise<FormAnswer>
+  /** Bytes of a file, or of stdin when it is named `-`; how many there are, where that is known. */
+  openFile: (path: string) => { bytes: AsyncIterable<Uint8Array>; size: number | undefined }
   readStdin: () => Promise<string>
   writeOut: (text: string) => void
   writeError: (text: string) => void
+  /** Somebody watches stderr. */
+  showsProgress: boolean
 }
 
 export type FormAnswer = { status: number; body: string }

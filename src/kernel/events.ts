@@ -63,6 +63,9 @@ export const eventTypes = {
   'key.retired': 'A signing key left the JWKS, since nothing it signed can be alive any more.',
   'key.revoked': 'A compromised signing key left the JWKS at once; what it signed is worth nothing.',
   'instance.claimed': 'The first administrator claimed this installation.',
+  'instance.imported':
+    'People, teams and clients were brought along from a file; how many is in the details.',
+  'instance.exported': 'Everybody was written out, with or without hashes of secrets.',
 } as const satisfies Record<string, string>
 
 export type EventType = keyof typeof eventTypes

@@ -1,9 +1,11 @@
 // Owns reading what a client sent: once per route, bounded in size and time, and into a known shape.
 // The protocol endpoints read their own bodies; what the fields mean is up to each route's schema.
 import type Koa from 'koa'
-import type { z } from 'zod'
 import { limits } from '../config/limits.ts'
-import { AppError, type FieldError, invalidInput } from '../kernel/errors.ts'
+import { AppError } from '../kernel/errors.ts'
+import { checkText, invalidRequest, parseJson } from '../kernel/input.ts'
+
+export { parse, parseJson } from '../kernel/input.ts'
 
 declare module 'koa' {
   interface DefaultState {
@@ -13,8 +15,6 @@ declare module 'koa' {
 }
 
 export type Form = Readonly<Record<string, string>>
-
-const invalidRequest = (cause?: unknown) => new AppError('invalid', 'invalid_request', { cause })
 
 /** The fields of a posted form, each name once. */
 export async function readForm(ctx: Koa.Context): Promise<Form> {
@@ -27,30 +27,6 @@ export async function readJson(ctx: Koa.Context): Promise<unknown> {
   assertContentType(ctx, 'application/json')
   return parseJson(await readText(ctx))
 }
-
-/** The value in the schema's shape; else a refusal that points at every field to correct. */
-export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  throw invalidInput(result.error.issues.flatMap(fieldErrors))
-}
-
-function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
-  const { code, message, path } = issue
-  if (issue.code !== 'unrecognized_keys') {
-    const detail = message.endsWith('received undefined') ? 'is missing' : message
-    return [{ pointer: pointerTo(path), code, detail }]
-  }
-  return issue.keys.map((key) => ({
-    pointer: pointerTo([...path, key]),
-    code,
-    detail: 'is not known: remove it',
-  }))
-}
-
-// RFC 6901 §3: ~ and / are escaped.
-const pointerTo = (path: readonly PropertyKey[]): string =>
-  path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 /** Takes application/x-www-form-urlencoded apart, strictly: what a browser would not send is refused. */
 export function parseForm(text: string): Form {
@@ -73,53 +49,6 @@ function decode(part: string): string {
     if (cause instanceof AppError) throw cause
     throw invalidRequest(cause)
   }
-}
-
-// PostgreSQL stores neither NUL nor half a surrogate pair.
-function checkText(text: string): string {
-  if (text.includes('\0') || !text.isWellFormed()) throw invalidRequest()
-  return text
-}
-
-const maxDepth = 32
-const jsonToken = /"(?:[^"\\]|\\.)*"|[{}[\]]/g
-
-/** JSON.parse, which lets the last of two equal names win, with the rest of the rules for input. */
-export function parseJson(text: string): unknown {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw invalidRequest(cause)
-  }
-  assertJsonIsPlain(text)
-  return value
-}
-
-// Walks the tokens of a text that JSON.parse has accepted.
-function assertJsonIsPlain(text: string): void {
-  const open: (Set<string> | undefined)[] = []
-  for (const { 0: token, index } of text.matchAll(jsonToken)) {
-    if (token === '{' || token === '[') {
-      if (open.push(token === '{' ? new Set() : undefined) > maxDepth) throw invalidRequest()
-    } else if (token === '}' || token === ']') {
-      open.pop()
-    } else {
-      const content = checkText(String(JSON.parse(token)))
-      if (isName(text, index + token.length)) addName(open.at(-1), content)
-    }
-  }
-}
-
-function isName(text: string, end: number): boolean {
-  let at = end
-  while (' \t\n\r'.includes(text[at] ?? '-')) at += 1
-  return text[at] === ':'
-}
-
-function addName(names: Set<string> | undefined, name: string): void {
-  if (name === '__proto__' || names?.has(name)) throw invalidRequest()
-  names?.add(name)
 }
 
 function assertContentType(ctx: Koa.Context, wanted: string): void {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runCli } from '../../src/cli/program.ts'
 import type { CliEnvironment } from '../../src/cli/services.ts'
@@ -61,6 +62,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
       posts.push({ url, form: form.toString(), headers })
       return answer
     },
+    openFile: () => ({ bytes: Readable.from([]), size: 0 }),
     readStdin: async () => stdin,
     writeOut: (text) => {
       stdout += text
@@ -68,6 +70,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
     writeError: (text) => {
       stderr += text
     },
+    showsProgress: false,
     ...other,
   }
   const code = await runCli(args, environment)

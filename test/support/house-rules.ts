@@ -101,7 +101,7 @@ const ranks = [
   ['webhooks', 'clients', 'sessions', 'challenges'],
   ['accounts'],
   ['passwordless', 'mfa', 'federation', 'teams'],
-  ['authn'],
+  ['authn', 'transfer'],
 ]
 const featureOf = (path: string): string | undefined => /^src\/features\/([^/]+)\//.exec(path)?.[1]
 const rankOf = (feature: string): number => ranks.findIndex((names) => names.includes(feature))

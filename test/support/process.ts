@@ -40,7 +40,7 @@ const startPatienceMs = 30_000
 let built = false
 
 /** Once per test file: somebody may have started vitest without the build in front of it. */
-function ensureBuilt(): void {
+export function ensureBuilt(): void {
   if (built) return
   const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs'), '--if-stale'], {
     stdio: 'inherit',
@@ -50,7 +50,7 @@ function ensureBuilt(): void {
 }
 
 /** Nothing of the tests' own settings reaches the product: it refuses FOYER_ names it does not know. */
-function environment({
+export function environment({
   databaseUrl,
   dataDir,
   port,
@@ -65,7 +65,7 @@ function environment({
     ...(TMPDIR && { TMPDIR }),
     ...(coverage && CHILD_COVERAGE && { NODE_V8_COVERAGE: CHILD_COVERAGE }),
     NODE_ENV: 'development',
-    PORT: String(port),
+    ...(port !== undefined && { PORT: String(port) }),
     FOYER_PLAYGROUND_PORT: '0',
     FOYER_DATA_DIR: dataDir,
     FOYER_KEY_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64'),

@@ -19,6 +19,7 @@ import { createTeamStore } from '../../src/features/teams/store.ts'
 import type { Actor } from '../../src/kernel/events.ts'
 import { hashText } from '../../src/kernel/secrets.ts'
 import { createClock } from '../../src/kernel/time.ts'
+import { createTransfer } from '../../src/transfer.ts'
 import { createTestDatabase } from './postgres.ts'
 
 export const operator: Actor = { kind: 'operator' }
@@ -63,6 +64,8 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     endAllOfClient,
   })
 
+  const { imports } = createTransfer({ db, clock, audit })
+
   /** What the audit log tells, oldest first. */
   async function auditTypes(): Promise<string[]> {
     const rows = await db.prisma.auditEvent.findMany({ orderBy: { id: 'asc' } })
@@ -87,6 +90,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     assignments,
     clients,
     clientStore,
+    imports,
   }
 }
 

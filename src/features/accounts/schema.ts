@@ -73,7 +73,7 @@ export type Account = {
 }
 
 /** A language tag (BCP 47), as far as it matters here. */
-const Locale = z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/)
+export const Locale = z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/)
 
 /** Profile, user name and language; what is null is taken off, what is absent stays. */
 export const ChangeAccount = z.strictObject({

@@ -10,6 +10,7 @@ import {
   type AuditFilter,
   type AuditRow,
   insertEvent,
+  insertEvents,
   insertSql,
   listEvents,
   searchEvents,
@@ -68,6 +69,11 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
     await insertEvent(tx, rowOf(event))
   }
 
+  /** The same for many at once. */
+  async function recordAll(tx: Tx, events: readonly AuditEvent[]): Promise<void> {
+    if (events.length > 0) await insertEvents(tx, events.map(rowOf))
+  }
+
   /** By itself, for what has no transaction: a refused sign-in. */
   async function recordAlone(event: AuditEvent): Promise<void> {
     await db.query(recordStatement(event))
@@ -85,7 +91,7 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
     return { data, nextCursor: last ? `${last.at.toISOString()} ${last.id}` : null }
   }
 
-  return { search, record, recordAlone, recordStatement, recordWrite, listFor }
+  return { search, record, recordAll, recordAlone, recordStatement, recordWrite, listFor }
 }
 
 /** By name: what somebody was allowed, and from where they came, is no part of who they are. */

@@ -81,3 +81,13 @@ export function searchEvents(
 export async function insertEvent(tx: Tx, row: AuditRow): Promise<void> {
   await tx.auditEvent.create({ data: row, select: { id: true } })
 }
+
+/** One statement, however many there are. */
+export async function insertEvents(tx: Tx, rows: readonly AuditRow[]): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO audit_events (id, at, type, actor, account_id, client_id, request_id, address, details)
+    SELECT id, at, type, actor, "accountId", "clientId", "requestId", address, details
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS event (
+      id uuid, at timestamptz, type text, actor jsonb, "accountId" uuid, "clientId" text, "requestId" text,
+      address text, details jsonb)`
+}

@@ -216,7 +216,8 @@ const findForProtocolSql = `
       WHERE a.open_to_all OR ac.client_id IS NOT NULL) AS apis
   FROM clients c WHERE c.id = $1`
 
-function columnsOf(all: ClientMetadata) {
+/** As a registration rests in the columns of its row. */
+export function columnsOf(all: ClientMetadata) {
   const { first_party, refresh_grace_seconds, default_resource, ...metadata } = all
   return {
     metadata: metadata satisfies Prisma.InputJsonObject,
@@ -226,7 +227,7 @@ function columnsOf(all: ClientMetadata) {
   }
 }
 
-function present(row: ClientModel): Client {
+export function present(row: ClientModel): Client {
   const { id, enabled, createdAt, updatedAt, firstParty, refreshGraceSeconds, defaultResource } = row
   const metadata = {
     ...(row.metadata as StoredMetadata),

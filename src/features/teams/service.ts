@@ -1,5 +1,5 @@
 // Owns teams: made, found, renamed, deleted. Who belongs to them is members-service.ts.
-import { conflict, type FieldError, forbidden, invalidInput, notFound } from '../../kernel/errors.ts'
+import { conflict, forbidden, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import { type Page, pageOf, readPage } from '../../kernel/pages.ts'
 import { newId } from '../../kernel/secrets.ts'
@@ -11,6 +11,7 @@ import type { MemberStore } from './member-store.ts'
 import { may } from './policy.ts'
 import type { ChangeTeam, CreateTeam, ListTeams, OfTeam, Team } from './schema.ts'
 import type { TeamStore } from './store.ts'
+import { readTexts } from './texts-policy.ts'
 
 export type TeamsDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -23,15 +24,12 @@ export type TeamsDeps = {
 
 export type Teams = ReturnType<typeof createTeams>
 
-const slugShape = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-const longestName = 200
-const longestDescription = 2000
 const longestSearch = 100
 
 export function createTeams({ db, store, memberStore, access, clock, audit }: TeamsDeps) {
   /** A person owns what they make; what the operator or a program makes has no members yet. */
   async function create(actor: Actor, input: CreateTeam): Promise<Team> {
-    const { slug, name, description = null } = read(input)
+    const { slug, name, description = null } = readTexts(input)
     const now = clock.now()
     return withFreeSlug(() =>
       db.inTransaction(async (tx) => {
@@ -72,7 +70,7 @@ export function createTeams({ db, store, memberStore, access, clock, audit }: Te
   }
 
   async function update(actor: Actor, { teamId, ...input }: OfTeam & ChangeTeam): Promise<Team> {
-    const change = read(input)
+    const change = readTexts(input)
     return withFreeSlug(() =>
       db.inTransaction(async (tx) => {
         const { standing } = await access.enter(tx, actor, teamId)
@@ -105,36 +103,5 @@ async function withFreeSlug<T>(work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (isUniqueViolation(cause)) throw conflict('team_slug_taken', cause)
     throw cause
-  }
-}
-
-const unsafe = /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u
-
-/** What was given, without the space around it; throws with everything that is wrong. */
-function read<Input extends ChangeTeam>(input: Input): Input {
-  const errors: FieldError[] = []
-  const { slug, name: rawName, description: rawDescription } = input
-  const name = rawName?.trim()
-  const description = rawDescription?.trim()
-  if (slug !== undefined && !slugShape.test(slug)) {
-    const detail = 'Use lower-case letters, digits and hyphens, 63 characters at most.'
-    errors.push({ pointer: '/slug', code: 'slug_invalid', detail })
-  }
-  if (name !== undefined && (name === '' || name.length > longestName || unsafe.test(name))) {
-    const detail = `Give a name of at most ${longestName} characters.`
-    errors.push({ pointer: '/name', code: 'name_invalid', detail })
-  }
-  if (
-    description !== undefined &&
-    (description.length > longestDescription || unsafe.test(description.replaceAll(/\r?\n/g, ' ')))
-  ) {
-    const detail = `Give a description of at most ${longestDescription} characters.`
-    errors.push({ pointer: '/description', code: 'description_invalid', detail })
-  }
-  if (errors.length > 0) throw invalidInput(errors)
-  return {
-    ...input,
-    ...(name !== undefined && { name }),
-    ...(description !== undefined && { description: description === '' ? null : description }),
   }
 }

@@ -1,0 +1,32 @@
+// Owns how a value that a file holds becomes a record, or a refusal that says what to correct.
+import { invalidInput } from '../../kernel/errors.ts'
+import { parse } from '../../kernel/input.ts'
+import { ClientMetadata } from '../clients/schema.ts'
+import { ClientOwn, MemberRecord, type RecordType, recordTypes, TeamRecord, UserRecord } from './schema.ts'
+
+export type ClientRecord = { type: 'client'; own: ClientOwn; metadata: ClientMetadata }
+export type AnyRecord = UserRecord | TeamRecord | MemberRecord | ClientRecord
+export type RecordOf<Type extends RecordType> = Extract<AnyRecord, { type: Type }>
+
+const readers: Record<RecordType, (value: object) => AnyRecord> = {
+  user: (value) => parse(UserRecord, value),
+  team: (value) => parse(TeamRecord, value),
+  member: (value) => parse(MemberRecord, value),
+  client: readClient,
+}
+
+export function readRecord(value: unknown): AnyRecord {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidInput([])
+  const type: unknown = Reflect.get(value, 'type')
+  const known = recordTypes.find((name) => name === type)
+  if (known) return readers[known](value)
+  throw invalidInput([{ pointer: '/type', code: 'invalid', detail: `must be ${recordTypes.join(', ')}` }])
+}
+
+/** What is ours and what is OpenID Connect client metadata stand beside each other. */
+function readClient(value: object): ClientRecord {
+  const names = Object.keys(ClientOwn.shape)
+  const split = Object.groupBy(Object.entries(value), ([name]) => (names.includes(name) ? 'own' : 'metadata'))
+  const own = parse(ClientOwn, Object.fromEntries(split.own ?? []))
+  return { type: 'client', own, metadata: parse(ClientMetadata, Object.fromEntries(split.metadata ?? [])) }
+}
