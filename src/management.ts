@@ -27,6 +27,7 @@ export function createManagement(
   const routes = managementRoutes({
     ...services,
     recoveryUrl: `${issuer}/recover`,
+    joinUrl: (code) => `${issuer}/join?code=${code}`,
     managementApi: audience,
     managementScopesOf: async (clientId) =>
       (await protocol.resources.find(audience, { clientId }))?.scopes ?? [],

@@ -1,8 +1,10 @@
 // The composition root of pages: each feature's pages are handed what they need and mounted. No logic here.
 import Router from '@koa/router'
+import type Koa from 'koa'
 import { mountAccountPages } from './console/account-pages.ts'
 import { createAccountSession } from './console/account-session.ts'
 import { mountInvitationPages } from './console/invitation-pages.ts'
+import { mountJoinPages } from './console/join-pages.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
 import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
@@ -22,7 +24,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
   const { authn, cookies, browser, resources, restart } = protocol
   const { renderer } = pages
   const router = new Router()
-  const fromOurPages = (...names: string[]) => sameOriginPosts({ issuer: config.issuer, cookies: names })
+  const fromOurPages: FromOurPages = (...names) => sameOriginPosts({ issuer: config.issuer, cookies: names })
   mountInteractions({
     ...services,
     router,
@@ -50,6 +52,31 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     ),
     sameOriginByToken: fromOurPages(),
   })
+  mountOwnPages(options, live, { protocol, router, fromOurPages })
+  mountLanguageChoice({ router, issuer: config.issuer, cookies })
+  mountSetupPages({
+    ...services,
+    router,
+    limiter: createLimiter({ db }),
+    renderer,
+    minLength: config.passwordMinLength,
+    sameOrigin: fromOurPages(),
+    now: clock.now,
+  })
+  return router
+}
+
+type FromOurPages = (...cookies: string[]) => Koa.Middleware
+type Own = { protocol: Protocol; router: Router; fromOurPages: FromOurPages }
+
+/** The pages of whoever is signed in. */
+function mountOwnPages(
+  { config, services, pages }: AppOptions,
+  live: LiveProvider,
+  { protocol: { cookies }, router, fromOurPages }: Own,
+): void {
+  const { artifacts, clock } = services
+  const { renderer } = pages
   const session = createAccountSession({
     issuer: config.issuer,
     clock,
@@ -67,17 +94,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     sameOrigin: fromOurPages(cookies.name('foyer_session', 'host')),
   })
   mountInvitationPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
-  mountLanguageChoice({ router, issuer: config.issuer, cookies })
-  mountSetupPages({
-    ...services,
-    router,
-    limiter: createLimiter({ db }),
-    renderer,
-    minLength: config.passwordMinLength,
-    sameOrigin: fromOurPages(),
-    now: clock.now,
-  })
-  return router
+  mountJoinPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
 }
 
 /** What only development and test benches have. */

@@ -2,6 +2,7 @@
 import { type ApiRoutesDeps, apiRoutes } from './apis.ts'
 import { type ClientRoutesDeps, clientRoutes } from './clients.ts'
 import { type InvitationRoutesDeps, invitationRoutes } from './invitations.ts'
+import { type JoinCodeRoutesDeps, joinCodeRoutes } from './join-codes.ts'
 import { type KeyRoutesDeps, keyRoutes } from './keys.ts'
 import { type RecordRoutesDeps, recordRoutes } from './records.ts'
 import { type RoleRoutesDeps, roleRoutes } from './roles.ts'
@@ -16,6 +17,7 @@ export type ManagementDeps = UserRoutesDeps &
   SessionRoutesDeps &
   TeamRoutesDeps &
   InvitationRoutesDeps &
+  JoinCodeRoutesDeps &
   RoleRoutesDeps &
   ClientRoutesDeps &
   ApiRoutesDeps &
@@ -29,6 +31,7 @@ export const managementRoutes = (deps: ManagementDeps): Route[] => [
   ...sessionRoutes(deps),
   ...teamRoutes(deps),
   ...invitationRoutes(deps),
+  ...joinCodeRoutes(deps),
   ...roleRoutes(deps),
   ...clientRoutes(deps),
   ...apiRoutes(deps),

@@ -12,6 +12,7 @@ import { type AccountRoutes, backTo, ownOf } from './account-routes.ts'
 import type { Visitor } from './account-session.ts'
 import { mountSignInPages, type SignInPagesDeps } from './account-sign-in-pages.ts'
 import { invitationPage } from './invitation-pages.ts'
+import { joinPage } from './join-pages.ts'
 
 export type AccountPagesDeps = AccountRoutes &
   DataPagesDeps &
@@ -25,6 +26,7 @@ const path = '/account'
 const returnable = new Set([
   path,
   invitationPage,
+  joinPage,
   ...['sign-in', 'email', 'sessions', 'apps', 'data', 'data/export', 'delete'].map(
     (name) => `${path}/${name}`,
   ),

@@ -6,13 +6,13 @@ import type Koa from 'koa'
 import type { Invitations } from '../features/teams/invitations-service.ts'
 import type { SeenInvitation } from '../features/teams/schema.ts'
 import { AppError, gone } from '../kernel/errors.ts'
-import { minutes } from '../kernel/time.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
 import { readForm } from '../web/input.ts'
 import type { InvitationStep } from '../web/invitation-views.ts'
 import { otherMethods } from '../web/methods.ts'
 import type { Renderer } from '../web/render.ts'
 import type { AccountSession, Visitor } from './account-session.ts'
+import { keptIn } from './kept.ts'
 
 export type InvitationPagesDeps = {
   router: Router
@@ -25,15 +25,12 @@ export type InvitationPagesDeps = {
 
 export const invitationPage = '/invitation'
 
-/** As long as a sign-in may take on the way. */
-const keptMs = minutes(15)
-
 type Reader = Visitor | undefined
 type Opened = { token: string; seen: SeenInvitation; step: InvitationStep }
 
 export function mountInvitationPages(deps: InvitationPagesDeps): void {
   const { router, renderer, session, invitations } = deps
-  const kept = keptToken(deps.cookies)
+  const kept = keptIn(deps.cookies, { name: 'foyer_invitation', path: invitationPage })
 
   async function open(token: string, visitor: Reader): Promise<Opened> {
     const seen = await invitations.peek({ token }, visitor?.account)
@@ -47,7 +44,6 @@ export function mountInvitationPages(deps: InvitationPagesDeps): void {
     renderer.page(ctx, 'invitation/start', view, { status: step === 'expired' ? 410 : status })
   }
 
-  /** The token waits in a cookie: the way through sign-in is made of addresses, and they are written down. */
   function leaveForSignIn(ctx: Koa.Context, token: string, { anew }: { anew: boolean }): void {
     kept.write(ctx, token)
     session.sendToSignIn(ctx, { page: invitationPage, anew })
@@ -97,25 +93,4 @@ function stepOf({ state, isForReader }: SeenInvitation, visitor: Reader): Invita
   if (!visitor) return 'sign_in'
   if (!isForReader) return 'switch'
   return visitor.account.emailVerifiedAt === null ? 'prove' : 'join'
-}
-
-function keptToken(cookies: CookiePolicy) {
-  const name = cookies.name('foyer_invitation', 'path')
-  const options = {
-    httpOnly: true,
-    sameSite: 'lax',
-    secure: cookies.secure,
-    signed: false,
-    path: invitationPage,
-  } as const
-
-  return {
-    read: (ctx: Koa.Context) => ctx.cookies.get(name, { signed: false }),
-    write: (ctx: Koa.Context, token: string) => {
-      ctx.cookies.set(name, token, { ...options, maxAge: keptMs })
-    },
-    clear: (ctx: Koa.Context) => {
-      ctx.cookies.set(name, '', { ...options, maxAge: 0 })
-    },
-  }
 }

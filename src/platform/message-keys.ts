@@ -6,6 +6,7 @@ import type consent from '../../locales/en/consent.json'
 import type error from '../../locales/en/error.json'
 import type interaction from '../../locales/en/interaction.json'
 import type invitation from '../../locales/en/invitation.json'
+import type join from '../../locales/en/join.json'
 import type logout from '../../locales/en/logout.json'
 import type mail from '../../locales/en/mail.json'
 import type setup from '../../locales/en/setup.json'
@@ -18,6 +19,7 @@ type Areas = {
   error: typeof error
   interaction: typeof interaction
   invitation: typeof invitation
+  join: typeof join
   logout: typeof logout
   mail: typeof mail
   setup: typeof setup

@@ -9,6 +9,7 @@ import { accountHeads } from './account-views.ts'
 import type { Assets } from './assets.ts'
 import { pageHeaders } from './headers.ts'
 import { invitationHeads } from './invitation-views.ts'
+import { joinHeads } from './join-views.ts'
 import { type AppOnPage, type PageError, type PageName, type Pages, type Said, say } from './views.ts'
 
 export type RendererDeps = {
@@ -83,6 +84,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'dev/api': () => ({ heading: 'Management API' }),
   ...accountHeads,
   ...invitationHeads,
+  ...joinHeads,
 }
 
 /** One or two letters that stand for an app, as its name begins. */

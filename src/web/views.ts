@@ -3,6 +3,7 @@
 // src/oidc to decide.
 import type { AccountPages } from './account-views.ts'
 import type { InvitationPages } from './invitation-views.ts'
+import type { JoinPages } from './join-views.ts'
 import type { PageError, PasswordStrength } from './sentences.ts'
 
 export type { PageError, PasswordStrength, Said } from './sentences.ts'
@@ -247,7 +248,8 @@ export type Pages = {
   'dev/mail': DevMailPage
   'dev/api': ApiPage
 } & AccountPages &
-  InvitationPages
+  InvitationPages &
+  JoinPages
 
 export type PageName = keyof Pages
 

@@ -4,6 +4,7 @@ import type { Renderer } from '../../src/web/render.ts'
 import { type PageName, type Pages, say } from '../../src/web/views.ts'
 import { accountSamples } from './account-samples.ts'
 import { invitationSamples } from './invitation-samples.ts'
+import { joinSamples } from './join-samples.ts'
 
 const app = { name: 'Acme Quests', uri: 'https://quests.acme.test/' }
 const action = '/interaction/sample'
@@ -284,4 +285,5 @@ export const samples: Record<string, ReturnType<typeof of>> = {
   }),
   ...accountSamples(of),
   ...invitationSamples(of),
+  ...joinSamples(of),
 }

@@ -36,6 +36,19 @@ export function createJoinCodeStore(db: Pick<Db, 'prisma' | 'query'>) {
     await tx.teamJoinCode.create({ data, select: { id: true } })
   }
 
+  /** With its team, and whether somebody belongs to that. */
+  async function findFor(codeHmac: Buffer, accountId: string) {
+    const row = await db.prisma.teamJoinCode.findUnique({
+      where: { codeHmac: new Uint8Array(codeHmac) },
+      include: {
+        team: { select: { name: true, members: { where: { accountId }, select: { role: true } } } },
+      },
+    })
+    if (!row) return null
+    const { team, ...code } = row
+    return { ...present(code), team: team.name, isMember: team.members.length > 0 }
+  }
+
   async function findTeam(codeHmac: Buffer): Promise<string | null> {
     const where = { codeHmac: new Uint8Array(codeHmac) }
     const row = await db.prisma.teamJoinCode.findUnique({ where, select: { teamId: true } })
@@ -69,7 +82,7 @@ export function createJoinCodeStore(db: Pick<Db, 'prisma' | 'query'>) {
     return rows.length
   }
 
-  return { list, insert, findTeam, use, revoke, sweep }
+  return { list, insert, findFor, findTeam, use, revoke, sweep }
 }
 
 const present = ({ codeHmac: _, creator, ...row }: JoinCodeModel): StoredJoinCode => ({

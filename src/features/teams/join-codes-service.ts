@@ -14,7 +14,15 @@ import { type Access, assertMay } from './access.ts'
 import { roleOffered } from './invitation-policy.ts'
 import type { JoinCodeStore, StoredJoinCode } from './join-code-store.ts'
 import type { MemberStore } from './member-store.ts'
-import type { CreateJoinCode, JoinCode, ListMembers, OfJoinCode, Team, UseJoinCode } from './schema.ts'
+import type {
+  CreateJoinCode,
+  JoinCode,
+  ListMembers,
+  OfJoinCode,
+  SeenJoinCode,
+  Team,
+  UseJoinCode,
+} from './schema.ts'
 import type { Sponsors } from './sponsors.ts'
 import type { TeamStore } from './store.ts'
 
@@ -108,12 +116,25 @@ export function createJoinCodes(deps: JoinCodesDeps) {
     })
   }
 
+  /** Before anything is compared: a code is short enough to be typed. */
+  async function countTry({ id }: Person): Promise<void> {
+    const taken = await deps.limiter.take([{ name: 'join.account', key: id }], clock.now())
+    if (!taken.allowed) throw rateLimited(taken.retryAfterSeconds)
+  }
+
+  /** What a code is good for, to somebody who was told it; nothing for one that nobody made. It is not used. */
+  async function peek(person: Person, { code }: UseJoinCode): Promise<SeenJoinCode | null> {
+    await countTry(person)
+    const found = await store.findFor(hmacOf(plain(code)), person.id)
+    if (!found) return null
+    const { team, expiresAt, isMember } = found
+    return { team, expiresAt, state: isMember ? 'member' : stateOf(found, clock.now()) }
+  }
+
   /** Who is in the team already stays as they are, and takes nobody's place. */
   async function use(actor: Actor, { code }: UseJoinCode): Promise<{ team: Team; role: string }> {
     if (actor.kind !== 'account') throw forbidden()
-    // Before anything is compared: a code is short enough to be typed
-    const taken = await deps.limiter.take([{ name: 'join.account', key: actor.id }], clock.now())
-    if (!taken.allowed) throw rateLimited(taken.retryAfterSeconds)
+    await countTry(actor)
     const codeHmac = hmacOf(plain(code))
     const teamId = await store.findTeam(codeHmac)
     if (teamId === null) throw joinCodeGone()
@@ -152,10 +173,11 @@ export function createJoinCodes(deps: JoinCodesDeps) {
 
   const sweep = (): Promise<number> => store.sweep(after(clock.now(), -limits.invitationKeptMs))
 
-  return { list, create, revoke, use, sweep }
+  return { list, create, revoke, peek, use, sweep }
 }
 
-type Joining = { actor: Extract<Actor, { kind: 'account' }>; teamId: string; codeHmac: Buffer }
+type Person = Extract<Actor, { kind: 'account' }>
+type Joining = { actor: Person; teamId: string; codeHmac: Buffer }
 
 const placeOf = (id: string): string => `team_join_codes.${id}.sealed`
 
@@ -169,8 +191,12 @@ function drawCode(): string {
   return code.replace(groups, '$&-')
 }
 
-/** As it was typed, without what people put between the groups. */
-const plain = (code: string): string => code.toUpperCase().replace(/[\s-]/g, '')
+/** As it was typed, without what people and their keyboards put between the groups, and in letters of one width. */
+const plain = (code: string): string =>
+  code
+    .normalize('NFKC')
+    .toUpperCase()
+    .replace(/[\s\p{Pd}\p{Cf}._]/gu, '')
 
 type Life = Pick<StoredJoinCode, 'revokedAt' | 'expiresAt' | 'uses' | 'maxUses'>
 

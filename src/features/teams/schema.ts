@@ -102,5 +102,12 @@ export type JoinCode = {
   expiresAt: Date
 }
 
+/** As it is for somebody who was told the code. `member`: they are in the team already. */
+export type SeenJoinCode = {
+  team: string
+  state: JoinCode['state'] | 'member'
+  expiresAt: Date
+}
+
 export const UseJoinCode = z.strictObject({ code: z.string().max(40) })
 export type UseJoinCode = z.output<typeof UseJoinCode>
