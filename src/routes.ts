@@ -6,6 +6,7 @@ import { createAccountSession } from './console/account-session.ts'
 import { mountInvitationPages } from './console/invitation-pages.ts'
 import { mountJoinPages } from './console/join-pages.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
+import { mountTeamPages } from './console/team-pages.ts'
 import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
 import { createBrowserSession } from './oidc/browser-session.ts'
@@ -83,16 +84,20 @@ function mountOwnPages(
     accounts: services.accounts,
     sessionOf: createBrowserSession({ provider: live.provider, artifacts }),
   })
-  mountAccountPages({
+  const own = {
     ...services,
     router,
     renderer,
     session,
+    sameOrigin: fromOurPages(cookies.name('foyer_session', 'host')),
+  }
+  mountAccountPages({
+    ...own,
     nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
     languages: pages.messages.languages,
     minLength: config.passwordMinLength,
-    sameOrigin: fromOurPages(cookies.name('foyer_session', 'host')),
   })
+  mountTeamPages({ ...own, issuer: config.issuer })
   mountInvitationPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
   mountJoinPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
 }

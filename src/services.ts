@@ -58,6 +58,7 @@ import { createMembers } from './features/teams/members-service.ts'
 import { createOwnership } from './features/teams/ownership-service.ts'
 import { createRoleStore } from './features/teams/role-store.ts'
 import { createRoles } from './features/teams/roles-service.ts'
+import { createRooms } from './features/teams/rooms-service.ts'
 import { createTeams } from './features/teams/service.ts'
 import { createSponsors } from './features/teams/sponsors.ts'
 import { createTeamStore } from './features/teams/store.ts'
@@ -282,6 +283,7 @@ function createTeamFeatures(
   const teams = createTeams({ ...shared, store, memberStore })
   const members = createMembers({ ...shared, store: memberStore })
   const roles = createRoles({ ...shared, store: roleStore })
+  const rooms = createRooms({ teamStore: store, memberStore, roleStore, access })
   const { lockAdministrators } = accountStore
   const assignments = createAssignments({ ...shared, store: roleStore, lockAdministrators })
   const ownership = createOwnership({ teamStore: store, memberStore, audit })
@@ -299,7 +301,7 @@ function createTeamFeatures(
     sendMail: outbox.enqueue,
     issuer: config.issuer,
   })
-  return { teams, members, roles, assignments, ownership, invitations, joinCodes }
+  return { teams, members, roles, rooms, assignments, ownership, invitations, joinCodes }
 }
 
 /** What people take along, and how they go. */
@@ -358,6 +360,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     invitations: inTeams.invitations,
     joinCodes: inTeams.joinCodes,
     roles: inTeams.roles,
+    rooms: inTeams.rooms,
     assignments: inTeams.assignments,
     ...createKeys({ ...platform, sealer, audit }),
     ...departure,

@@ -13,6 +13,7 @@ import type { Visitor } from './account-session.ts'
 import { mountSignInPages, type SignInPagesDeps } from './account-sign-in-pages.ts'
 import { invitationPage } from './invitation-pages.ts'
 import { joinPage } from './join-pages.ts'
+import { isTeamPage } from './team-routes.ts'
 
 export type AccountPagesDeps = AccountRoutes &
   DataPagesDeps &
@@ -31,6 +32,8 @@ const returnable = new Set([
     (name) => `${path}/${name}`,
   ),
 ])
+
+const isReturnable = (state: string): boolean => returnable.has(state) || isTeamPage(state)
 
 export function mountAccountPages(deps: AccountPagesDeps): void {
   const { router, renderer, session, sameOrigin } = deps
@@ -64,7 +67,7 @@ export function mountAccountPages(deps: AccountPagesDeps): void {
   function arrive(ctx: Koa.Context): void {
     ctx.state.wants = 'page'
     const { state, error } = ctx.query
-    if (typeof state === 'string' && error === undefined && returnable.has(state)) backTo(ctx, state)
+    if (typeof state === 'string' && error === undefined && isReturnable(state)) backTo(ctx, state)
     else renderer.page(ctx, 'account/signed-out', {}, { status: error === undefined ? 400 : 200 })
   }
 

@@ -25,10 +25,13 @@ const doneSentences: Readonly<Record<string, Said>> = {
 }
 
 /** What each page of somebody's own begins with; only sentences of ours can be said by an address. */
-export function ownOf(ctx: Koa.Context, { account }: Visitor): { email: string; done?: Said } {
+export function ownOf(
+  ctx: Koa.Context,
+  { account }: Visitor,
+  sentences = doneSentences,
+): { email: string; done?: Said } {
   const { done } = ctx.query
-  const said =
-    typeof done === 'string' && Object.hasOwn(doneSentences, done) ? doneSentences[done] : undefined
+  const said = typeof done === 'string' && Object.hasOwn(sentences, done) ? sentences[done] : undefined
   return { email: account.email, ...(said && { done: said }) }
 }
 

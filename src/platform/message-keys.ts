@@ -10,6 +10,7 @@ import type join from '../../locales/en/join.json'
 import type logout from '../../locales/en/logout.json'
 import type mail from '../../locales/en/mail.json'
 import type setup from '../../locales/en/setup.json'
+import type team from '../../locales/en/team.json'
 
 type Areas = {
   access: typeof access
@@ -23,6 +24,7 @@ type Areas = {
   logout: typeof logout
   mail: typeof mail
   setup: typeof setup
+  team: typeof team
 }
 
 /** `area.key`: the file of locales/en, a dot, the key in it. */

@@ -10,6 +10,7 @@ import type { Assets } from './assets.ts'
 import { pageHeaders } from './headers.ts'
 import { invitationHeads } from './invitation-views.ts'
 import { joinHeads } from './join-views.ts'
+import { teamHeads } from './team-views.ts'
 import { type AppOnPage, type PageError, type PageName, type Pages, type Said, say } from './views.ts'
 
 export type RendererDeps = {
@@ -85,6 +86,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   ...accountHeads,
   ...invitationHeads,
   ...joinHeads,
+  ...teamHeads,
 }
 
 /** One or two letters that stand for an app, as its name begins. */

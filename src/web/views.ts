@@ -5,6 +5,7 @@ import type { AccountPages } from './account-views.ts'
 import type { InvitationPages } from './invitation-views.ts'
 import type { JoinPages } from './join-views.ts'
 import type { PageError, PasswordStrength } from './sentences.ts'
+import type { TeamPages } from './team-views.ts'
 
 export type { PageError, PasswordStrength, Said } from './sentences.ts'
 
@@ -249,7 +250,8 @@ export type Pages = {
   'dev/api': ApiPage
 } & AccountPages &
   InvitationPages &
-  JoinPages
+  JoinPages &
+  TeamPages
 
 export type PageName = keyof Pages
 

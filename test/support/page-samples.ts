@@ -5,6 +5,7 @@ import { type PageName, type Pages, say } from '../../src/web/views.ts'
 import { accountSamples } from './account-samples.ts'
 import { invitationSamples } from './invitation-samples.ts'
 import { joinSamples } from './join-samples.ts'
+import { teamSamples } from './team-samples.ts'
 
 const app = { name: 'Acme Quests', uri: 'https://quests.acme.test/' }
 const action = '/interaction/sample'
@@ -286,4 +287,5 @@ export const samples: Record<string, ReturnType<typeof of>> = {
   ...accountSamples(of),
   ...invitationSamples(of),
   ...joinSamples(of),
+  ...teamSamples(of),
 }

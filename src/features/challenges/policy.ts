@@ -19,7 +19,7 @@ const spacers = /\D/gu
  */
 export function readCode(text: string): string | null {
   if (text.length > longestInput) return null
-  const folded = [...text.normalize('NFKC')].map(asciiDigit).join('')
+  const folded = inAsciiDigits(text)
   const whole = folded.replace(new RegExp(between, 'gu'), '')
   if (/^\d{6}$/.test(whole)) return whole
   return onlyGroupOf(wordsOf(folded))
@@ -39,6 +39,9 @@ function onlyGroupOf(text: string): string | null {
 // Times and dates, 04:50 and 2026-11-21, are no codes.
 const wordsOf = (text: string): string =>
   text.replace(/\d{1,2}:\d{2}(?::\d{2})?/g, ' x ').replace(/\d{4}-\d{2}-\d{2}/g, ' x ')
+
+/** Numbers as other scripts and other widths write them, in digits that `Number` reads. */
+export const inAsciiDigits = (text: string): string => [...text.normalize('NFKC')].map(asciiDigit).join('')
 
 /** Decimal digits stand in runs of ten, from zero on (Unicode §4.6): the distance to the run's start is the value. */
 function asciiDigit(character: string): string {
