@@ -6,6 +6,10 @@ import { AppError } from '../kernel/errors.ts'
 export const isKeepable = (text: string): boolean =>
   text.length <= 4096 && !text.includes('\0') && text.isWellFormed()
 
+/** The same of everything inside a signed request, however deep. */
+export const isKeepableJson = (value: object): boolean =>
+  !unkeepableEscape.test(JSON.stringify(value).replaceAll('\\\\', ''))
+
 // In the JSON of the claims parameter the same characters hide behind escapes; no name of a claim needs those.
 const unkeepableEscape = /\\u(?:0000|d[89a-f])/i
 

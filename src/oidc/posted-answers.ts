@@ -1,11 +1,13 @@
 // Owns the three answers for which oidc-provider writes a page by itself, one that posts a form by script: what
-// `form_post` brings to a client, the change of person in one browser, and signing out of nothing. The first becomes
+// `form_post` and `web_message` bring to a client, the change of person in one browser, and signing out of nothing. The first becomes
 // a page of ours, the other two need none. oidc-provider's events and a middleware behind it are how this is told.
 import type Koa from 'koa'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { isPage, originOf } from '../web/headers.ts'
 import type { Renderer } from '../web/render.ts'
 import { endSession, leave } from './sign-out.ts'
+import { signAnswer } from './signed-answers.ts'
+import { answerByMessage } from './web-message.ts'
 
 type Fields = Record<string, string>
 
@@ -38,6 +40,13 @@ export function createPostedAnswers({ renderer }: { renderer: Renderer }) {
     ctx.redirect(ctx.originalUrl)
   }
 
+  async function answerClient(ctx: KoaContextWithOIDC, fields: Fields): Promise<void> {
+    const mode = String(ctx.oidc.params?.response_mode)
+    const sent = mode.endsWith('.jwt') ? { response: await signAnswer(ctx, 'authorization', fields) } : fields
+    if (!mode.startsWith('web_message')) return postToClient(ctx, sent)
+    answerByMessage(ctx as Koa.Context, String(ctx.oidc.params?.redirect_uri), sent)
+  }
+
   async function middleware(ctx: Koa.Context, next: Koa.Next): Promise<void> {
     await next()
     // A redirect has a body of HTML too, and a page of ours is right as it is.
@@ -45,7 +54,7 @@ export function createPostedAnswers({ renderer }: { renderer: Renderer }) {
     if (!isTheirs) return
     const protocol = ctx as unknown as KoaContextWithOIDC
     const answer = answers.get(ctx)
-    if (answer) return postToClient(protocol, answer)
+    if (answer) return answerClient(protocol, answer)
     if (protocol.oidc.route === 'resume') return changePerson(protocol)
     if (protocol.oidc.route !== 'end_session') return
     await endSession(protocol)

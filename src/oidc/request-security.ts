@@ -1,15 +1,19 @@
-// Owns the configuration of how requests and clients are guarded: pushed requests (RFC 9126), keys of clients
-// (RFC 7523) and proofs of possession (RFC 9449). What a client may register of it is features/clients/security-schema.ts.
-import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+// Owns the configuration of how requests and clients are guarded: pushed requests (RFC 9126) and signed ones
+// (RFC 9101), keys of clients (RFC 7523), proofs of possession (RFC 9449), and answers that are signed. What a client may register of it is features/clients/security-schema.ts.
+import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { authMethods, signatureAlgs } from '../features/clients/security-schema.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { OutboundFetch } from '../platform/outbound.ts'
 import { proofAlgs } from './dpop-proof.ts'
 import { createOutgoing } from './outgoing.ts'
+import { isKeepableJson } from './parameters.ts'
 
 /** RFC 7523 §3: an assertion that is good for longer than this is refused, or its `jti` were kept as long. */
 const longestAssertionSeconds = 3_600
+
+/** RFC 9101 §4: its own type, the general one, or none. */
+const requestTypes = new Set<unknown>(['oauth-authz-req+jwt', 'JWT', undefined])
 
 export type RequestSecurityDeps = {
   call: OutboundFetch
@@ -24,8 +28,28 @@ export function createRequestSecurity({ call, clock, sealer }: RequestSecurityDe
       throw new errors.InvalidClientAuth('the client_assertion is good for more than an hour')
   }
 
+  /** oidc-provider has checked issuer, audience and times; what was pushed passes here too. */
+  async function assertRequestObject(
+    _ctx: KoaContextWithOIDC,
+    claims: Record<string, unknown>,
+    header: Record<string, unknown>,
+    client: Client,
+  ): Promise<void> {
+    // RFC 9101 §10.8: a token that was signed for something else is no request
+    if (!requestTypes.has(header.typ))
+      throw new errors.InvalidRequestObject('the Request Object has another type')
+    if (claims.sub === client.clientId)
+      throw new errors.InvalidRequestObject('a Request Object has no sub: an assertion has')
+    if (!isKeepableJson(claims))
+      throw new errors.InvalidRequestObject('the Request Object holds text that cannot be kept')
+  }
+
   const features = {
     pushedAuthorizationRequests: { enabled: true },
+    requestObjects: { enabled: true, assertJwtClaimsAndHeader: assertRequestObject },
+    jwtResponseModes: { enabled: true },
+    webMessageResponseMode: { enabled: true, ack: 'individual-draft-01' },
+    jwtIntrospection: { enabled: true },
     dPoP: {
       enabled: true,
       // Derived from what every process holds, so that each knows the nonces of the others
@@ -43,6 +67,9 @@ export function createRequestSecurity({ call, clock, sealer }: RequestSecurityDe
   const algs = {
     clientAuthSigningAlgValues: [...signatureAlgs],
     dPoPSigningAlgValues: [...proofAlgs],
+    requestObjectSigningAlgValues: [...signatureAlgs],
+    authorizationSigningAlgValues: [...signatureAlgs],
+    introspectionSigningAlgValues: [...signatureAlgs],
   } satisfies Configuration['enabledJWA']
 
   return { features, options, algs }

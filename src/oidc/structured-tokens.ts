@@ -7,6 +7,7 @@ import type { ProtocolClient } from '../features/clients/store.ts'
 import { permissionsOf } from '../features/teams/policy.ts'
 import type { Clock } from '../kernel/time.ts'
 import { type AccessTokenClaims, looksLikeJwt, type ReadAccessToken } from './access-tokens.ts'
+import { signIntrospection } from './signed-answers.ts'
 import type { StateOf } from './token-state.ts'
 
 export type StructuredTokensDeps = {
@@ -34,7 +35,10 @@ export function structuredTokens({
     return asker?.apis.some((api) => api.serves && api.identifier === claims.aud) ?? false
   }
 
-  async function introspect(client: Client, claims: AccessTokenClaims | undefined): Promise<object> {
+  async function introspect(
+    client: Client,
+    claims: AccessTokenClaims | undefined,
+  ): Promise<Record<string, unknown>> {
     if (!claims || !(await maySee(client, claims))) return { active: false }
     const state = await stateOf(claims)
     if (!state) return { active: false }
@@ -75,7 +79,7 @@ export function structuredTokens({
     const claims = looksLikeJwt(token) ? read()(token) : undefined
     if (!isIntrospection) return revoke(ctx, oidc.client, claims)
     ctx.status = 200
-    ctx.body = await introspect(oidc.client, claims)
+    await signIntrospection(ctx, await introspect(oidc.client, claims))
   }
 
   return function structuredTokens(ctx, next) {

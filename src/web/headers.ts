@@ -35,11 +35,13 @@ const plainPagePolicy = pagePolicy([])
 export function securityHeaders({ config }: { config: Pick<Config, 'insecureIssuer'> }): Koa.Middleware {
   const ofData = headersUnlessSet({ ...constantHeaders(config), 'content-security-policy': dataPolicy })
   const ofPages = headersUnlessSet(constantHeaders(config))
-  return async function securityHeaders({ res }, next) {
+  const { 'x-frame-options': _, ...withoutFrames } = constantHeaders(config)
+  const ofFramed = headersUnlessSet(withoutFrames)
+  return async function securityHeaders({ res, state }, next) {
     try {
       await next()
     } finally {
-      if (isPage(res)) ofPages(res)
+      if (isPage(res)) (state.framed ? ofFramed : ofPages)(res)
       else {
         res.removeHeader('content-security-policy')
         ofData(res)
@@ -120,6 +122,21 @@ export type PageHeaders = {
 
 export function pageHeaders(ctx: Koa.Context, { formAction = [] }: PageHeaders = {}): void {
   ctx.set('Content-Security-Policy', formAction.length === 0 ? plainPagePolicy : pagePolicy(formAction))
+  ctx.set('Cache-Control', 'no-store')
+}
+
+/** For the one page that another origin may frame: it has nothing to click, and runs the one script that is named. */
+export function framedHeaders(
+  ctx: Koa.Context,
+  { origin, scriptHash }: { origin: string; scriptHash: string },
+): void {
+  const ancestors = /^https?:/.test(origin) ? origin : "'none'"
+  ctx.state.framed = true
+  ctx.set(
+    'Content-Security-Policy',
+    `default-src 'none'; script-src 'sha256-${scriptHash}'; form-action 'none'; ` +
+      `frame-ancestors ${ancestors}; base-uri 'none'`,
+  )
   ctx.set('Cache-Control', 'no-store')
 }
 

@@ -4,8 +4,11 @@ import { z } from 'zod'
 import { KeySet } from './client-keys.ts'
 import { webAddress } from './web-address.ts'
 
-/** What a client may sign with, and what is signed for it. */
+/** What a client may sign with. */
 export const signatureAlgs = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
+
+/** What is signed for it: there is a key of each in every installation. */
+const ownAlgs = ['RS256', 'ES256', 'EdDSA'] as const
 
 export const authMethods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 export type AuthMethod = (typeof authMethods)[number]
@@ -17,6 +20,13 @@ export const securityFields = {
   token_endpoint_auth_signing_alg: z.enum(signatureAlgs).optional(),
   /** RFC 9126 §6. */
   require_pushed_authorization_requests: z.boolean().optional(),
+  /** RFC 9101 §10.5. */
+  require_signed_request_object: z.boolean().optional(),
+  request_object_signing_alg: z.enum(signatureAlgs).optional(),
+  /** JARM §3. */
+  authorization_signed_response_alg: z.enum(ownAlgs).optional(),
+  /** RFC 9701 §6. */
+  introspection_signed_response_alg: z.enum(ownAlgs).optional(),
   /** RFC 9449 §5.2. */
   dpop_bound_access_tokens: z.boolean().optional(),
   /** Its proofs must carry a nonce of this server at the token endpoint (RFC 9449 §8). */
@@ -39,6 +49,7 @@ export function securityContradictions(client: Registration): [Member, string][]
       'jwks',
       'must be there, or jwks_uri: private_key_jwt needs keys',
     ],
+    [!hasKeys && signsRequests(client), 'jwks', 'must be there, or jwks_uri: signed requests need keys'],
     [
       method !== 'private_key_jwt' && client.token_endpoint_auth_signing_alg !== undefined,
       'token_endpoint_auth_signing_alg',
@@ -47,6 +58,9 @@ export function securityContradictions(client: Registration): [Member, string][]
   ]
   return rules.filter(([broken]) => broken).map(([, member, message]) => [member, message])
 }
+
+const signsRequests = (client: SecurityMembers): boolean =>
+  client.require_signed_request_object === true || client.request_object_signing_alg !== undefined
 
 export const needsSecret = ({
   token_endpoint_auth_method,
