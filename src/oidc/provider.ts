@@ -63,8 +63,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
       enabled: true,
       getResourceServerInfo: resources.getResourceServerInfo,
       defaultResource: resources.defaultResource,
-      // A resource named at the authorization endpoint alone suffices.
-      useGrantedResource: async () => true,
+      useGrantedResource: resources.usesGrantedResource,
     },
   }
 }

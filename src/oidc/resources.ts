@@ -4,6 +4,7 @@ import { errors } from 'oidc-provider'
 import type { SigningAlg } from '../features/artifacts/signing-keys.ts'
 import type { ProtocolApi } from '../features/clients/cache.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
+import { claimsOfScopes } from './claims.ts'
 import { isKeepable } from './parameters.ts'
 
 export type ResourcesDeps = {
@@ -73,7 +74,20 @@ export function createResources({ accessTokenAlg, findClient, findApi }: Resourc
     return typeof resource === 'string' ? resource : undefined
   }
 
-  return { find, getResourceServerInfo, defaultResource }
+  return { find, getResourceServerInfo, defaultResource, usesGrantedResource }
+}
+
+const openidScopes = new Set([...Object.keys(claimsOfScopes), 'offline_access'])
+
+/**
+ * A resource named at the authorization endpoint alone suffices. Only a refresh that asks for less (RFC 6749 §6), for
+ * OpenID Connect and no scope of an API, is for userinfo: an app that has an API gets there in no other way.
+ */
+async function usesGrantedResource({ oidc }: KoaContextWithOIDC): Promise<boolean> {
+  const { grant_type, scope } = oidc.params ?? {}
+  if (grant_type !== 'refresh_token' || typeof scope !== 'string') return true
+  const asked = scope.split(' ')
+  return !asked.includes('openid') || !asked.every((name) => openidScopes.has(name))
 }
 
 /**

@@ -55,6 +55,25 @@ describe('a person’s token', () => {
     for (const { body } of answers) expect(decodeJwt(body.access_token).aud).toBe('urn:demo:quests')
   })
 
+  it('is for userinfo when a refresh asks for nothing of the API, and for the API again at the next', async () => {
+    const scope = 'openid profile quests:read'
+    const tokens = await rp.tokens({ params: { scope, resource: 'urn:demo:quests' } })
+    const narrow = await rp.refresh(tokens.refresh_token ?? '', { scope: 'openid profile' })
+    expect(narrow).toMatchObject({ status: 200, body: { scope: 'openid profile' } })
+    const told = await rp.userinfo(narrow.body.access_token)
+    expect(await told.json()).toMatchObject({ name: 'Ada King Lovelace' })
+
+    for (const wish of ['openid quests:read', undefined]) {
+      const more: Record<string, string> = wish === undefined ? {} : { scope: wish }
+      const again = await rp.refresh(narrow.body.refresh_token ?? '', more)
+      expect(decodeJwt(again.body.access_token)).toMatchObject({
+        aud: 'urn:demo:quests',
+        scope: 'quests:read',
+      })
+      narrow.body.refresh_token = again.body.refresh_token
+    }
+  })
+
   it('cannot be for an API that was not named at first', async () => {
     const { code, verifier } = await rp.signIn({ params: { scope: 'openid quests:read' } })
     const refused = await rp.redeem(code, verifier, { resource: 'urn:demo:quests' })
