@@ -25,7 +25,7 @@ export default defineConfig({
         serial: true,
       }),
       suite('ui', ['test/ui/**/*.test.ts'], { timeout: 90_000 }),
-      suite('examples', ['test/examples/**/*.test.ts'], { timeout: 60_000 }),
+      suite('examples', ['test/examples/**/*.test.ts'], { timeout: 90_000 }),
     ],
     coverage: {
       provider: 'v8',

@@ -17,6 +17,7 @@ export type Example = {
 
 export type ExampleOptions = {
   issuer: string
+  port?: number
   env?: Record<string, string>
   args?: string[]
 }
@@ -35,7 +36,7 @@ function commandOf(name: string): string[] {
 }
 
 export async function startExample(name: string, options: ExampleOptions): Promise<Example> {
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const origin = `http://localhost:${port}`
   const dataDir = mkdtempSync(join(tmpdir(), 'foyer-example-'))
   const { PATH, HOME } = process.env
