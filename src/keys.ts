@@ -4,6 +4,7 @@ import { createKeyChanges } from './features/artifacts/key-changes.ts'
 import { createSigningKeyStore } from './features/artifacts/signing-keys.ts'
 import type { Audit } from './features/audit/service.ts'
 import { type Clock, days } from './kernel/time.ts'
+import { createKeyImport } from './oidc/key-import.ts'
 import { createKeyRotation } from './oidc/key-rotation.ts'
 import type { Db } from './platform/postgres.ts'
 import type { Sealer } from './platform/sealer.ts'
@@ -12,14 +13,14 @@ export type KeysDeps = { config: Config; db: Db; clock: Clock; sealer: Sealer; a
 
 export function createKeys({ config, db, clock, sealer, audit }: KeysDeps) {
   const signingKeys = createSigningKeyStore({ db, sealer })
-  const keyRotation = createKeyRotation({
+  const changing = {
     db,
     store: signingKeys,
     changes: createKeyChanges({ sealer }),
     audit,
     clock,
-    ageMs: days(config.keyRotationDays),
     accessTokenTtlSeconds: config.accessTokenTtlSeconds,
-  })
-  return { signingKeys, keyRotation }
+  }
+  const keyRotation = createKeyRotation({ ...changing, ageMs: days(config.keyRotationDays) })
+  return { signingKeys, keyRotation, keyImport: createKeyImport(changing) }
 }

@@ -19,6 +19,7 @@ import { createRequestSecurity } from './oidc/request-security.ts'
 import { createResources } from './oidc/resources.ts'
 import { createRestart } from './oidc/restart.ts'
 import { createScreens } from './oidc/screens.ts'
+import { storedSigner } from './oidc/signer.ts'
 import { createInnerSecret } from './oidc/token-desk.ts'
 import { createTokenState } from './oidc/token-state.ts'
 import { createMessages } from './platform/i18n.ts'
@@ -110,6 +111,17 @@ export function createProtocol(options: AppOptions) {
 
 export type Protocol = ReturnType<typeof createProtocol>
 
+async function adoptOwnKey(pem: string, { keyImport, log }: Services): Promise<void> {
+  const { state, ...key } = await keyImport.adopt(pem)
+  if (state === 'next')
+    log.info({ event: 'keys.own_published', ...key }, `Let it sign: foyer key rotate --alg ${key.alg}`)
+  if (state === 'retained' || state === 'gone')
+    log.warn(
+      { event: 'keys.own_retired', ...key },
+      'the key of FOYER_SIGNING_KEY has been replaced and signs no more',
+    )
+}
+
 export async function createLiveProvider(
   app: Koa,
   { config, services }: AppOptions,
@@ -119,10 +131,15 @@ export async function createLiveProvider(
   const metadata = createMetadataServer({ clock, observe: telemetry.observeRequest })
   const findMetadata = createClientMetadata({ findClient: clientCache.find, clock })
   const findClientMetadata = async (id: string) => protocol.innerSecret.addTo(await findMetadata(id))
+  if (config.signingKey !== undefined) await adoptOwnKey(config.signingKey, services)
   const live = await createLive({
     issuer: config.issuer,
     loadKeys: () => loadSigningKeys({ store: signingKeys, clock, accessTokenAlg: config.accessTokenAlg }),
-    build: (keys) => createProvider({ config, artifacts, cookieKeys, findClientMetadata, ...protocol }, keys),
+    build: (keys) =>
+      createProvider(
+        { config, artifacts, cookieKeys, findClientMetadata, signerOf: storedSigner, ...protocol },
+        keys,
+      ),
     listen: (provider) => listen(provider, { artifacts, audit, countTokens: telemetry.countToken }),
     publish: metadata.publish,
     discover: (provider) => discover(app, provider),

@@ -1,6 +1,7 @@
 // Owns what a command finds in a real process. Modules are loaded when a command needs them, so that help and a
 // check of the configuration come at once.
 import { createReadStream, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { stderr, stdin, stdout } from 'node:process'
 import { text } from 'node:stream/consumers'
 import { describeEnvironment, readEnvironment } from '../config/load.ts'
@@ -13,7 +14,8 @@ async function openServices(config: Config): Promise<CliServices> {
   const { openServices: open } = await import('../services.ts')
   const { createTransfer } = await import('../transfer.ts')
   const services = await open(quiet(config), { role: 'guest' })
-  const { keyRotation: keys, db } = services
+  const { keyRotation, keyImport, db } = services
+  const keys = { ...keyRotation, ...keyImport }
   // Nobody waits in front of a browser here, so a statement may take its time.
   return { ...services, ...createTransfer(services), keys, unhurried: db.unhurried }
 }
@@ -74,6 +76,7 @@ export const createEnvironment = (): CliEnvironment => ({
   postForm,
   openFile,
   readStdin: () => text(stdin),
+  readFile: (path) => readFile(path, 'utf8'),
   writeOut: (words) => stdout.write(words),
   writeError: (words) => stderr.write(words),
   showsProgress: stderr.isTTY === true,

@@ -2,15 +2,33 @@
 import { type Command, Option } from 'commander'
 import type { SigningAlg, SigningKey } from '../features/artifacts/signing-keys.ts'
 import type { Output } from './output.ts'
-import type { CliServices } from './services.ts'
+import type { CliEnvironment, CliServices } from './services.ts'
 
 type Work = (services: Pick<CliServices, 'keys'>) => Promise<void>
-export type KeyContext = { output: () => Output; withServices: (work: Work) => Promise<void> }
+export type KeyContext = {
+  environment: Pick<CliEnvironment, 'readFile' | 'readStdin'>
+  output: () => Output
+  withServices: (work: Work) => Promise<void>
+}
 
 const algs: readonly SigningAlg[] = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const operator = { kind: 'operator' } as const
 
-export function addKeyCommands(key: Command, { output, withServices }: KeyContext): void {
+export function addKeyCommands(key: Command, { environment, output, withServices }: KeyContext): void {
+  key
+    .command('import <pem>')
+    .description('bring a private key of your own, a file or - for stdin, as the next key')
+    .addOption(new Option('--alg <alg>', 'PS256 for an RSA key that is not for RS256').choices(algs))
+    .option('--active', 'let it sign at once, without waiting until every app has seen it')
+    .action(async (path: string, options: { alg?: SigningAlg; active?: boolean }) => {
+      const pem = await (path === '-' ? environment.readStdin() : environment.readFile(path))
+      await withServices(async ({ keys }) => print(output(), await keys.bring(operator, pem, options)))
+      output().say(
+        options.active
+          ? 'It signs now. Apps that have not seen it yet read the keys again when they meet it.'
+          : 'It is published. `foyer key rotate` lets it sign in five minutes.',
+      )
+    })
   key
     .command('list')
     .description('every key and its state')

@@ -7,6 +7,7 @@ import type { Clients } from '../features/clients/service.ts'
 import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
 import type { Import } from '../features/transfer/import-service.ts'
+import type { KeyImport } from '../oidc/key-import.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
 
 /** Open until closed: a database connection is behind it. */
@@ -20,7 +21,7 @@ export type CliServices = {
   members: Pick<Members, 'add'>
   clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>
   imports: Import
-  keys: Pick<KeyRotation, 'list' | 'rotate'>
+  keys: Pick<KeyRotation, 'list' | 'rotate'> & Pick<KeyImport, 'bring'>
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>
   close: () => Promise<void>
@@ -43,6 +44,8 @@ export type CliEnvironment = {
   /** Bytes of a file, or of stdin when it is named `-`; how many there are, where that is known. */
   openFile: (path: string) => { bytes: AsyncIterable<Uint8Array>; size: number | undefined }
   readStdin: () => Promise<string>
+  /** The text of a file; throws a sentence that names it. */
+  readFile: (path: string) => Promise<string>
   writeOut: (text: string) => void
   writeError: (text: string) => void
   /** Somebody watches stderr. */

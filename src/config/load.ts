@@ -173,6 +173,7 @@ function derive(values: Settings, cwd: string): Config {
     accessTokenTtlSeconds: values.FOYER_ACCESS_TOKEN_TTL,
     refreshTokenTtlSeconds: values.FOYER_REFRESH_TOKEN_TTL,
     accessTokenAlg: values.FOYER_ACCESS_TOKEN_ALG,
+    signingKey: values.FOYER_SIGNING_KEY,
     keyRotationDays: values.FOYER_KEY_ROTATION_DAYS,
     loginLayout: values.FOYER_LOGIN_LAYOUT,
     passwordMinLength: values.FOYER_PASSWORD_MIN_LENGTH ?? (production ? 15 : 8),

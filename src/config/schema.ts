@@ -1,6 +1,7 @@
 // Owns every setting: its name, type, default and one line of documentation.
 // .env.example and docs/config.md are generated from this table; config/load.ts reads the environment by it.
 import { z } from 'zod'
+import { readPrivateKey } from '../kernel/private-keys.ts'
 import { languages } from './languages.ts'
 
 const flag = z
@@ -43,6 +44,11 @@ const mailbox = z
 
 const sealingKey = z.string().refine((text) => /^[A-Za-z0-9+/]{43}=$/.test(text), {
   error: 'must be 32 bytes in base64: make one with `openssl rand -base64 32`',
+})
+
+const signingKey = z.string().superRefine((pem, context) => {
+  const found = readPrivateKey(pem)
+  if ('problem' in found) context.addIssue({ code: 'custom', message: found.problem })
 })
 
 /** Takes `Name <address>` or a bare address apart; undefined when it is neither. */
@@ -137,6 +143,12 @@ export const settings = {
     schema: oneOf('ES256', 'RS256', 'EdDSA', 'PS256').default('ES256'),
     doc: 'Signature of JWT access tokens (RFC 9068).',
     fallback: 'ES256',
+  },
+  FOYER_SIGNING_KEY: {
+    schema: signingKey.optional(),
+    doc: 'A private key of your own in PEM (RSA, P-256 or Ed25519). It signs from the first start on; later it becomes the next key, which `foyer key rotate` lets sign.',
+    fallback: 'none: Foyer makes its keys',
+    secret: true,
   },
   FOYER_KEY_ROTATION_DAYS: {
     schema: integer(0, 3650).default(90),
@@ -251,6 +263,8 @@ export type Config = {
   accessTokenTtlSeconds: number
   refreshTokenTtlSeconds: number
   accessTokenAlg: 'ES256' | 'RS256' | 'EdDSA' | 'PS256'
+  /** PEM. */
+  signingKey: string | undefined
   /** 0: by hand alone. */
   keyRotationDays: number
   loginLayout: 'identifier-first' | 'single'

@@ -59,8 +59,9 @@ export const eventTypes = {
   'role.assigned': 'An account got a role of the whole installation.',
   'role.unassigned': 'A role of the whole installation was taken off an account.',
   'key.created': 'A signing key was made.',
+  'key.imported': 'An operator brought a signing key along.',
   'key.promoted': 'A signing key began to sign.',
-  'key.retired': 'A signing key left the JWKS, since nothing it signed can be alive any more.',
+  'key.retired': 'A signing key left the JWKS, since nothing that it signed can be alive.',
   'key.revoked': 'A compromised signing key left the JWKS at once; what it signed is worth nothing.',
   'instance.claimed': 'The first administrator claimed this installation.',
   'instance.imported':

@@ -20,7 +20,7 @@ import * as policy from './policy.ts'
 import type { RequestSecurity } from './request-security.ts'
 import type { Resources } from './resources.ts'
 import { logoutFeature, type Screens } from './screens.ts'
-import { externalKey } from './signer.ts'
+import { externalKey, type SignerOf } from './signer.ts'
 
 export type ProviderDeps = {
   config: Config
@@ -32,6 +32,7 @@ export type ProviderDeps = {
   firstPartyGrant: FirstPartyGrant
   cookies: CookiePolicy
   cookieKeys: CookieKeys
+  signerOf: SignerOf
   findClientMetadata: (clientId: string) => Promise<Record<string, unknown> | undefined>
 }
 
@@ -129,7 +130,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     },
     interactions: { policy: policy.prompts(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     issueRefreshToken: policy.issueRefreshToken,
-    jwks: { keys: inOrder.map(externalKey) },
+    jwks: { keys: inOrder.map((key) => externalKey(key, deps.signerOf)) },
     loadExistingGrant: policy.loadExistingGrant,
     pkce: { required: policy.pkceRequired },
     renderError: screens.renderError,

@@ -48,7 +48,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
       opened += 1
       return {
         ...registry,
-        keys: { list: async () => [key], rotate: async () => [key] },
+        keys: { list: async () => [key], rotate: async () => [key], bring: async () => [key] },
         unhurried: registry.db.unhurried,
         close: async () => {
           closed += 1
@@ -64,6 +64,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
     },
     openFile: () => ({ bytes: Readable.from([]), size: 0 }),
     readStdin: async () => stdin,
+    readFile: async () => '',
     writeOut: (text) => {
       stdout += text
     },

@@ -69,25 +69,17 @@ export function createSigningKeyStore({ db, sealer }: { db: Pick<Db, 'query'>; s
   /** Does nothing when another process was first: each algorithm has one active and one next key. */
   async function insert(
     { kid, alg, publicJwk, privateKey }: KeyPair,
-    { state, now, imported = false }: { state: 'next' | 'active'; now: Date; imported?: boolean },
+    { state, now }: { state: 'next' | 'active'; now: Date },
   ): Promise<void> {
     await db.query({
       name: 'signing_keys_insert',
       text: `INSERT INTO signing_keys
-          (kid, alg, state, slot, epoch, imported, public_jwk, sealed, created_at, published_at, activated_at)
-        SELECT $1, $2, $3, $2 || ' ' || $3, 1 + coalesce(max(epoch), 0), $7::boolean, $4::jsonb, $5::bytea,
+          (kid, alg, state, slot, epoch, public_jwk, sealed, created_at, published_at, activated_at)
+        SELECT $1, $2, $3, $2 || ' ' || $3, 1 + coalesce(max(epoch), 0), $4::jsonb, $5::bytea,
           $6::timestamptz, $6::timestamptz, CASE WHEN $3 = 'active' THEN $6::timestamptz END
         FROM signing_keys WHERE alg = $2
         ON CONFLICT DO NOTHING`,
-      values: [
-        kid,
-        alg,
-        state,
-        JSON.stringify(publicJwk),
-        sealer.seal(privateKey, placeOf(kid)),
-        now,
-        imported,
-      ],
+      values: [kid, alg, state, JSON.stringify(publicJwk), sealer.seal(privateKey, placeOf(kid)), now],
     })
   }
 
