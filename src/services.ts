@@ -45,23 +45,8 @@ import { createPasswordless } from './features/passwordless/service.ts'
 import { deviceNameOf } from './features/sessions/device-names.ts'
 import { createSessions } from './features/sessions/service.ts'
 import { createSessionStore } from './features/sessions/store.ts'
-import { createAccess } from './features/teams/access.ts'
-import { createAssignments } from './features/teams/assignments-service.ts'
 import { createAudiences } from './features/teams/audience-service.ts'
 import { createAudienceStore } from './features/teams/audience-store.ts'
-import { createInvitationStore } from './features/teams/invitation-store.ts'
-import { createInvitations } from './features/teams/invitations-service.ts'
-import { createJoinCodeStore } from './features/teams/join-code-store.ts'
-import { createJoinCodes } from './features/teams/join-codes-service.ts'
-import { createMemberStore } from './features/teams/member-store.ts'
-import { createMembers } from './features/teams/members-service.ts'
-import { createOwnership } from './features/teams/ownership-service.ts'
-import { createRoleStore } from './features/teams/role-store.ts'
-import { createRoles } from './features/teams/roles-service.ts'
-import { createRooms } from './features/teams/rooms-service.ts'
-import { createTeams } from './features/teams/service.ts'
-import { createSponsors } from './features/teams/sponsors.ts'
-import { createTeamStore } from './features/teams/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClock, replaceDateNow } from './kernel/time.ts'
 import { createKeys } from './keys.ts'
@@ -81,6 +66,7 @@ import { createSealer, loadKeyEncryptionKey } from './platform/sealer.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { loadTemplates } from './platform/templates.ts'
 import { createTimekeeper } from './platform/timekeeper.ts'
+import { createTeamFeatures } from './teams.ts'
 
 export type Role = 'server' | 'guest'
 
@@ -271,39 +257,6 @@ function createClientFeatures(
   return { clients, apis, clientCache, reuseNotice }
 }
 
-function createTeamFeatures(
-  { config, db, clock }: Platform,
-  { audit, outbox, accountStore, sealer }: Pick<Founded, 'audit' | 'outbox' | 'accountStore' | 'sealer'>,
-) {
-  const store = createTeamStore(db)
-  const memberStore = createMemberStore(db)
-  const roleStore = createRoleStore(db)
-  const access = createAccess({ teamStore: store, memberStore, roleStore })
-  const shared = { db, clock, audit, access }
-  const teams = createTeams({ ...shared, store, memberStore })
-  const members = createMembers({ ...shared, store: memberStore })
-  const roles = createRoles({ ...shared, store: roleStore })
-  const rooms = createRooms({ teamStore: store, memberStore, roleStore, access })
-  const { lockAdministrators } = accountStore
-  const assignments = createAssignments({ ...shared, store: roleStore, lockAdministrators })
-  const ownership = createOwnership({ teamStore: store, memberStore, audit })
-  const joining = {
-    ...shared,
-    teamStore: store,
-    memberStore,
-    sponsors: createSponsors({ access }),
-    limiter: createLimiter({ db }),
-  }
-  const joinCodes = createJoinCodes({ ...joining, store: createJoinCodeStore(db), sealer })
-  const invitations = createInvitations({
-    ...joining,
-    store: createInvitationStore(db),
-    sendMail: outbox.enqueue,
-    issuer: config.issuer,
-  })
-  return { teams, members, roles, rooms, assignments, ownership, invitations, joinCodes }
-}
-
 /** What people take along, and how they go. */
 function createDeparture(
   { config, db, clock }: Platform,
@@ -340,7 +293,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     accounts,
     outbox,
   })
-  const inTeams = createTeamFeatures(platform, { audit, outbox, accountStore, sealer })
+  const inTeams = createTeamFeatures({ ...platform, sealer, audit, outbox, accountStore })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
   return {
@@ -355,13 +308,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
     clients,
     apis,
     clientCache,
-    teams: inTeams.teams,
-    members: inTeams.members,
-    invitations: inTeams.invitations,
-    joinCodes: inTeams.joinCodes,
-    roles: inTeams.roles,
-    rooms: inTeams.rooms,
-    assignments: inTeams.assignments,
+    ...inTeams,
     ...createKeys({ ...platform, sealer, audit }),
     ...departure,
     claimsOf,
