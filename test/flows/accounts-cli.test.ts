@@ -242,11 +242,11 @@ describe('foyer client', () => {
     ['no JSON', 'shop'],
     ['a list', '[]'],
     ['a bad redirect URI', '{"redirect_uris":["http://shop.example/"]}'],
-    ['an unknown member', '{"redirect_uris":["https://shop.example/"],"jwks_uri":"https://shop.example/"}'],
+    ['an unknown member', '{"redirect_uris":["https://shop.example/"],"favourite_colour":"blue"}'],
   ])('create refuses %s', async (_, text) => {
     const { code, stdout, stderr } = await run('client', 'create', '--metadata', text)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toMatch(/^(--metadata|\/redirect_uris\/0|\/jwks_uri): /)
+    expect(stderr).toMatch(/^(--metadata|\/redirect_uris\/0|\/favourite_colour): /)
   })
 })
 
