@@ -22,7 +22,7 @@ export function createManagement(
   { live, protocol }: { live: LiveProvider; protocol: Protocol },
 ): Koa.Middleware[] {
   const { issuer } = config
-  const { db, clock, sealer } = services
+  const { db, clock, log, sealer } = services
   const audience = managementApi(issuer)
   const routes = managementRoutes({
     ...services,
@@ -38,6 +38,7 @@ export function createManagement(
     cursors: createCursors(sealer.derive('api-cursors')),
     idempotency: createIdempotency({ store: createIdempotencyStore(db), sealer, clock }),
     clock,
+    log,
     languageOf: (ctx) => ctx.state.translator.lang,
   })
   const handle = compose([jsonAnswers(), limitHeaders(), router.routes() as unknown as Koa.Middleware])

@@ -100,6 +100,7 @@ export async function runServer(config: Config): Promise<void> {
     const unclaimed = config.mode === 'production' && (await offerClaim(services))
     process.stdout.write(bannerOf(config, { unclaimed, playground }))
     await ending.asked
+    services.feed.close()
     await drain(servers)
     await worker?.stop()
   } finally {

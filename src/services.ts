@@ -27,9 +27,7 @@ import { createAccountStore } from './features/accounts/store.ts'
 import { createTickets } from './features/accounts/tickets.ts'
 import { createArtifacts } from './features/artifacts/service.ts'
 import { endAllOf, endAllOfClient } from './features/artifacts/store.ts'
-import { createSealStore } from './features/audit/seal-store.ts'
-import { createSealing } from './features/audit/sealing-service.ts'
-import { createAudit } from './features/audit/service.ts'
+import { type AuditLog, createAuditLog } from './features/audit/audit-log.ts'
 import { createReuseNotice, reuseNoticeOf } from './features/authn/reuse-notice.ts'
 import { createHandOver } from './features/challenges/mail.ts'
 import { createChallenges } from './features/challenges/service.ts'
@@ -159,7 +157,7 @@ function createPasswordRules({ config, log, outbound }: Platform) {
 
 type Founded = {
   sealer: ReturnType<typeof createSealer>
-  audit: ReturnType<typeof createAudit>
+  audit: AuditLog['audit']
   outbox: ReturnType<typeof createOutbox>
   sessions: ReturnType<typeof createSessions>
   accounts: ReturnType<typeof createAccounts>
@@ -279,7 +277,8 @@ function createDeparture(
 
 function createFeatures(platform: Platform, sealer: ReturnType<typeof createSealer>) {
   const { db, clock } = platform
-  const audit = createAudit({ db, clock })
+  const auditLog = createAuditLog(platform)
+  const { audit } = auditLog
   const artifacts = createProtocolStorage(platform, { sealer, audit })
   const outbox = createMails(platform, sealer)
   const sessions = createSessions({ db, store: createSessionStore(db), clock, audit, endAllOf })
@@ -297,8 +296,7 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
   return {
-    audit,
-    sealing: createSealing({ store: createSealStore(db) }),
+    ...auditLog,
     artifacts,
     outbox,
     reuseNotice,

@@ -4,11 +4,11 @@ import type Koa from 'koa'
 import { managementApi } from '../features/clients/first-party.ts'
 import { forbidden, notFound } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
-import type { ReadAccessToken } from '../oidc/access-tokens.ts'
+import type { AccessTokenClaims, ReadAccessToken } from '../oidc/access-tokens.ts'
 import type { HolderCheck } from '../oidc/bound-tokens.ts'
 import type { Resources } from '../oidc/resources.ts'
 import type { StateOf } from '../oidc/token-state.ts'
-import { type Presented, requireToken, type TokenRefusal } from '../web/auth.ts'
+import { type Presented, presentedOf, requireToken, type TokenRefusal } from '../web/auth.ts'
 
 export type CallersDeps = {
   issuer: string
@@ -49,27 +49,33 @@ export function createCallers({ issuer, read, stateOf, checkHolder, resources }:
   const audience = managementApi(issuer)
   const metadata = `resource_metadata="${issuer}${resourceMetadataPath}"`
 
-  async function authenticate(ctx: Koa.Context, presented: Presented): Promise<Caller | TokenRefusal> {
-    const claims = read()(presented.token)
-    if (claims?.aud !== audience) return invalidToken
+  /** Whom a token stands for at this moment, whoever presents it. */
+  async function find(token: string): Promise<{ caller: Caller; claims: AccessTokenClaims } | undefined> {
+    const claims = read()(token)
+    if (claims?.aud !== audience) return undefined
     const state = await stateOf(claims)
-    if (!state) return invalidToken
-    const refusal = await checkHolder(ctx, presented, claims)
-    if (refusal) return refusal
+    if (!state) return undefined
     // What the client may ask for is looked up each time, so that taking an API away takes effect at once
     const open = await resources.find(audience, { clientId: claims.client_id })
     const scopes = new Set(claims.scope?.split(' ').filter((scope) => open?.scopes.has(scope)))
     const { account } = state
     if (!account) {
       const actor: Actor = { kind: 'client', id: claims.client_id }
-      return { actor, key: claims.client_id, scopes, ownAccount: undefined }
+      return { caller: { actor, key: claims.client_id, scopes, ownAccount: undefined }, claims }
     }
-    return {
+    const caller: Caller = {
       actor: { kind: 'account', id: account.id },
       key: `${claims.client_id} ${account.id}`,
       scopes,
       ownAccount: account.roles.includes('admin') ? undefined : account.id,
     }
+    return { caller, claims }
+  }
+
+  async function authenticate(ctx: Koa.Context, presented: Presented): Promise<Caller | TokenRefusal> {
+    const found = await find(presented.token)
+    if (!found) return invalidToken
+    return (await checkHolder(ctx, presented, found.claims)) ?? found.caller
   }
 
   /** RFC 9728 §5.1: a refusal says where the metadata are. */
@@ -90,7 +96,19 @@ export function createCallers({ issuer, read, stateOf, checkHolder, resources }:
     if (ctx.params.id !== ownAccount) throw notFound('account_not_found')
   }
 
-  return { identify, assertMay }
+  /**
+   * For an answer that goes on: asks anew, with nothing remembered, whether the token would be let in. That its
+   * presenter holds it was shown once, with a proof that is good for one request.
+   */
+  function watch(ctx: Koa.Context, { scope, reach }: Permission): () => Promise<boolean> {
+    const token = presentedOf(ctx)?.token ?? ''
+    return async () => {
+      const caller = (await find(token))?.caller
+      return caller?.scopes.has(scope) === true && (reach === 'own' || caller.ownAccount === undefined)
+    }
+  }
+
+  return { identify, assertMay, watch }
 }
 
 /** Nobody hands on a scope of this API that they do not hold, neither to a client nor by taking one over. */

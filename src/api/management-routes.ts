@@ -1,6 +1,7 @@
 // Owns the list of all routes of the management API: what is not here is not there.
 import { type ApiRoutesDeps, apiRoutes } from './apis.ts'
 import { type ClientRoutesDeps, clientRoutes } from './clients.ts'
+import { type EventRoutesDeps, eventRoutes } from './events.ts'
 import { type InvitationRoutesDeps, invitationRoutes } from './invitations.ts'
 import { type JoinCodeRoutesDeps, joinCodeRoutes } from './join-codes.ts'
 import { type KeyRoutesDeps, keyRoutes } from './keys.ts'
@@ -22,7 +23,8 @@ export type ManagementDeps = UserRoutesDeps &
   ClientRoutesDeps &
   ApiRoutesDeps &
   RecordRoutesDeps &
-  KeyRoutesDeps
+  KeyRoutesDeps &
+  EventRoutesDeps
 
 /** Nothing is asked of the services before a request comes. */
 export const managementRoutes = (deps: ManagementDeps): Route[] => [
@@ -37,4 +39,5 @@ export const managementRoutes = (deps: ManagementDeps): Route[] => [
   ...apiRoutes(deps),
   ...recordRoutes(deps),
   ...keyRoutes(deps),
+  ...eventRoutes(deps),
 ]

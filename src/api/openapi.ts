@@ -90,7 +90,9 @@ function answersOf({ answer, paged, versioned }: Route): object {
     [answer.status]: {
       description: hasBody ? 'Done' : 'Done; there is nothing to show',
       headers,
-      ...(hasBody && { content: json(schemaOf(answer.schema, 'output')) }),
+      ...(hasBody && {
+        content: { [answer.type ?? 'application/json']: { schema: schemaOf(answer.schema, 'output') } },
+      }),
     },
     401: reference('responses', 'Unauthenticated'),
     403: reference('responses', 'Unauthenticated'),
@@ -111,12 +113,13 @@ const reachInWords = {
 } as const
 
 function operationOf(route: Route): Operation {
-  const { method, summary, permission, params, query, body, versioned } = route
+  const { method, summary, permission, params, query, body, versioned, answer } = route
   const parameters = [
     ...parametersOf(params, 'path'),
     ...parametersOf(query, 'query'),
     ...(method === 'POST' ? [reference('parameters', 'Idempotency-Key')] : []),
     ...(versioned && method !== 'GET' ? [reference('parameters', 'If-Match')] : []),
+    ...(answer.type === undefined ? [] : [reference('parameters', 'Last-Event-ID')]),
   ]
   return {
     operationId: idOf(route),
@@ -165,6 +168,12 @@ const components = () => {
         name: 'If-Match',
         in: 'header',
         description: 'The ETag that was read: another version is not changed (412).',
+        schema: text,
+      },
+      'Last-Event-ID': {
+        name: 'Last-Event-ID',
+        in: 'header',
+        description: 'The id of the event that was heard last: the stream goes on behind it.',
         schema: text,
       },
     },

@@ -1,13 +1,14 @@
 // Owns the route that shows the facts of the audit log.
 import { z } from 'zod'
 import type { Audit } from '../features/audit/service.ts'
+import type { AuditRow } from '../features/audit/store.ts'
 import { eventTypes } from '../kernel/events.ts'
 import { listRoute, type Route } from './route.ts'
 
 export type RecordRoutesDeps = { audit: Pick<Audit, 'search'> }
 
 const moment = z.iso.datetime()
-const types = Object.keys(eventTypes) as [string, ...string[]]
+export const types = Object.keys(eventTypes) as [string, ...string[]]
 
 export const Fact = z.object({
   id: z.uuid(),
@@ -29,6 +30,21 @@ const Filters = z.object({
   until: moment.optional(),
 })
 
+/** One entry of the log, as the list and the live events show it. */
+export const presentFact = ({
+  at,
+  accountId,
+  clientId,
+  requestId,
+  ...fact
+}: AuditRow): z.input<typeof Fact> => ({
+  ...fact,
+  at: at.toISOString(),
+  user_id: accountId,
+  client_id: clientId,
+  request_id: requestId,
+})
+
 export function recordRoutes({ audit }: RecordRoutesDeps): Route[] {
   return [
     listRoute({
@@ -43,14 +59,7 @@ export function recordRoutes({ audit }: RecordRoutesDeps): Route[] {
           { type, accountId: user_id, clientId: client_id, since, until },
           page,
         )
-        const facts = data.map(({ at, accountId, clientId, requestId, ...fact }) => ({
-          ...fact,
-          at: at.toISOString(),
-          user_id: accountId,
-          client_id: clientId,
-          request_id: requestId,
-        }))
-        return { data: facts, nextCursor }
+        return { data: data.map(presentFact), nextCursor }
       },
     }),
   ]

@@ -35,7 +35,13 @@ export type Reply<Body> = {
   next?: string | null
 }
 
-export type AskedBy = Omit<Ask<never, never, never>, 'params' | 'query' | 'body'> & { cursors: Cursors }
+export type AskedBy = Omit<Ask<never, never, never>, 'params' | 'query' | 'body'> & {
+  cursors: Cursors
+  /** For an answer that goes on: whether the token would be let in now. */
+  isStillAllowed: () => Promise<boolean>
+  /** As the header says it; empty when there is none. */
+  lastEventId: string
+}
 
 type Declaration<
   Params extends z.ZodType,
@@ -59,8 +65,10 @@ type Declaration<
 
 export type Route = Pick<
   Declaration<z.ZodType, z.ZodType, z.ZodType, z.ZodType>,
-  'method' | 'path' | 'summary' | 'permission' | 'limit' | 'versioned' | 'answer'
+  'method' | 'path' | 'summary' | 'permission' | 'limit' | 'versioned'
 > & {
+  /** Of another type than JSON only where it says so: stream-route.ts. */
+  answer: { status: number; schema: z.ZodType; type?: string }
   params: z.ZodType
   query: z.ZodType
   body: z.ZodType | undefined

@@ -2,11 +2,13 @@
 // what exactly, do it once, answer. What each route does is its declaration.
 import Router from '@koa/router'
 import type Koa from 'koa'
-import type { RateName } from '../config/limits.ts'
+import { limits, type RateName } from '../config/limits.ts'
 import { AppError, rateLimited } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { Limiter } from '../platform/limiter.ts'
+import type { Log } from '../platform/log.ts'
 import { addressPrefix } from '../web/address.ts'
+import { type Frames, sendEvents } from '../web/event-stream.ts'
 import { parseForm, readJson } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
 import type { Callers } from './caller.ts'
@@ -21,6 +23,7 @@ export type RouterDeps = {
   cursors: Cursors
   idempotency: Idempotency
   clock: Clock
+  log: Log
   languageOf: (ctx: Koa.Context) => string
 }
 
@@ -28,7 +31,7 @@ export const apiPath = '/api/v1'
 
 export function createManagementRouter(routes: readonly Route[], deps: RouterDeps): Router {
   assertDeclared(routes)
-  const { callers, limiter, cursors, idempotency, clock } = deps
+  const { callers, limiter, cursors, idempotency, clock, log } = deps
 
   async function spend(name: RateName, key: string): Promise<void> {
     const taken = await limiter.take([{ name, key }], clock.now())
@@ -55,7 +58,13 @@ export function createManagementRouter(routes: readonly Route[], deps: RouterDep
       expected: expectedBy(ctx.get('If-Match'), route),
       origin,
       language: deps.languageOf(ctx),
+      isStillAllowed: callers.watch(ctx, route.permission),
+      lastEventId: ctx.get('Last-Event-ID'),
     })
+    if (route.answer.type !== undefined) {
+      const { body: frames } = await perform()
+      return sendEvents(ctx, frames as Frames, { log, patienceMs: limits.eventPatienceMs })
+    }
     const work = async () => sentFor(route, await perform(), ctx)
     const once = { key: ctx.get('Idempotency-Key'), caller: caller.key, request: [ctx.path, raw] }
     send(ctx, route.method === 'POST' ? await idempotency.once(once, work) : await work())

@@ -102,5 +102,12 @@ export const limits = {
   deviceNoticeEveryMs: hours(1),
   /** How long a mail server may be away before a notice is old news. */
   noticeMs: days(2),
+  /** Live events that one process tells at the same time, and to one caller. */
+  eventStreams: 100,
+  eventStreamsPerCaller: 10,
+  /** How often a stream without news shows that it is alive, and asks whether its token is still good. */
+  eventHeartbeatMs: seconds(5),
+  /** How long a reader may let a full buffer stand before it is let go of; it comes back with its Last-Event-ID. */
+  eventPatienceMs: seconds(10),
   drainMs: seconds(8),
 } as const

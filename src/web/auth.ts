@@ -21,7 +21,7 @@ export type TokenRefusal = { error: 'invalid_token' | 'invalid_dpop_proof' }
 const credentials = /^(Bearer|DPoP) +([\w.~+/-]+=*) *$/i
 
 /** The request's token, or nothing when it brings none. */
-function presentedOf(ctx: Koa.Context): Presented | undefined {
+export function presentedOf(ctx: Koa.Context): Presented | undefined {
   const [, scheme, token] = credentials.exec(ctx.get('Authorization')) ?? []
   if (scheme === undefined || token === undefined) return undefined
   return { scheme: scheme.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer', token }

@@ -38,7 +38,10 @@ export function createDoor(issuer: string) {
       },
       ...(body !== undefined && { body }),
     })
-    const text = await response.text()
+    // What goes on is listened to in support/event-stream.ts
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+    if (isStream) await response.body?.cancel()
+    const text = isStream ? '' : await response.text()
     const answer: DoorAnswer = {
       status: response.status,
       headers: response.headers,

@@ -18,6 +18,11 @@ export type AuditRow = {
   details: AuditDetails
 }
 
+/** Of a fact, as AuditRow names them. */
+export const columnsOf = (fact: string): string =>
+  `${fact}.id, ${fact}.at, ${fact}.type, ${fact}.actor, ${fact}.account_id AS "accountId",
+    ${fact}.client_id AS "clientId", ${fact}.request_id AS "requestId", ${fact}.address, ${fact}.details`
+
 /** Ends in a WHERE clause, as every write of a unit of work does. */
 export function insertSql(row: AuditRow, bind: Bind): string {
   return `INSERT INTO audit_events (id, at, type, actor, account_id, client_id, request_id, address, details)
@@ -31,9 +36,8 @@ export function insertSql(row: AuditRow, bind: Bind): string {
 export async function listEvents(db: Pick<Db, 'query'>, accountId: string): Promise<AuditRow[]> {
   const rows = await db.query<AuditRow>({
     name: 'audit_of_account',
-    text: `SELECT id, at, type, actor, account_id AS "accountId", client_id AS "clientId",
-        request_id AS "requestId", address, details
-      FROM audit_events WHERE account_id = $1::uuid ORDER BY at DESC, id DESC LIMIT 10000`,
+    text: `SELECT ${columnsOf('e')} FROM audit_events e
+      WHERE account_id = $1::uuid ORDER BY at DESC, id DESC LIMIT 10000`,
     values: [accountId],
   })
   return rows.reverse()
@@ -70,9 +74,8 @@ export function searchEvents(
   if (before) conditions.push(`(at, id) < (${bind(before.at)}::timestamptz, ${bind(before.id)}::uuid)`)
   return db.query<AuditRow>({
     name: ['audit_search', ...names, before ? 'next' : 'first'].join('_'),
-    text: `SELECT id, at, type, actor, account_id AS "accountId", client_id AS "clientId",
-        request_id AS "requestId", address, details
-      FROM audit_events ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+    text: `SELECT ${columnsOf('e')} FROM audit_events e
+      ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
       ORDER BY at DESC, id DESC LIMIT $1::int`,
     values,
   })
