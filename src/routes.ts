@@ -105,8 +105,8 @@ function mountOwnPages(
 /** What only development and test benches have. */
 export function createDevRouter({ config, services, pages }: AppOptions): Router {
   const router = new Router()
-  const { inbox, clock, timekeeper } = services
+  const { inbox } = services
   if (inbox) router.use(createDevMail({ inbox, renderer: pages.renderer }).routes())
-  if (config.testHooks) router.use(createDevClock({ clock, timekeeper }).routes())
+  if (config.testHooks) router.use(createDevClock(services).routes())
   return router
 }

@@ -9,6 +9,8 @@ export type DevClockDeps = {
   clock: Clock
   /** Resolves when the move is stored and this process follows it. */
   timekeeper: { advance(seconds: number): Promise<unknown> }
+  /** Jobs are due by the database's clock, which stays where it is. */
+  queue: { bringForward(milliseconds: number): Promise<void> }
 }
 
 const tenYearsInSeconds = 315_360_000
@@ -16,13 +18,14 @@ const tenYearsInSeconds = 315_360_000
 // Forwards only: what was issued "later" would otherwise exist already, as it never does in the world outside.
 const Advance = z.strictObject({ advance_seconds: z.number().min(0).max(tenYearsInSeconds) })
 
-export function createDevClock({ clock, timekeeper }: DevClockDeps): Router {
+export function createDevClock({ clock, timekeeper, queue }: DevClockDeps): Router {
   const router = new Router()
 
   router.post('/dev/clock', async (ctx) => {
     ctx.state.wants = 'json'
     const { advance_seconds: seconds } = parse(Advance, await readJson(ctx))
     await timekeeper.advance(seconds)
+    await queue.bringForward(Math.round(seconds * 1000))
     ctx.body = { now: clock.now().toISOString() }
   })
 

@@ -52,6 +52,8 @@ export type Queue = {
   remove(job: Required<Pick<Job, 'task' | 'key'>>): Promise<void>
   /** How many jobs of a task wait for their turn or their next try. */
   countWaiting(task: string): Promise<number>
+  /** Has waiting jobs due so much earlier: when the clock is moved, on test benches. */
+  bringForward(milliseconds: number): Promise<void>
   /** Deletes jobs that will never be tried again; those of a killed process four hours later. */
   discardDead(task: string): Promise<void>
   /** crontab: lines of `minute hour day month weekday task`, in UTC. */
@@ -132,6 +134,15 @@ export function createQueue({ db, log, concurrency = 4, useNodeTime = false }: Q
         values: [task],
       })
       return row?.count ?? 0
+    },
+    bringForward: async (milliseconds) => {
+      await db.query({
+        name: 'graphile_worker.bring_forward',
+        text: `SELECT count(*) FROM graphile_worker.jobs, graphile_worker.reschedule_jobs(
+            ARRAY[jobs.id], run_at => jobs.run_at - $1::bigint * interval '1 millisecond')
+          WHERE jobs.locked_at IS NULL AND jobs.run_at > now()`,
+        values: [milliseconds],
+      })
     },
     discardDead: async (task) => {
       await db.query({

@@ -26,7 +26,8 @@ beforeAll(async () => {
   app.use(errorBoundary({ log: createLog({ level: 'silent', color: false }), renderPage: () => undefined }))
   const advance = async (moved: number) => clock.setOffset(clock.offset() + seconds(moved))
   app.use(createDevMail({ inbox, renderer: createPages().renderer }).routes())
-  app.use(createDevClock({ clock, timekeeper: { advance } }).routes())
+  const queue = { bringForward: async () => undefined }
+  app.use(createDevClock({ clock, timekeeper: { advance }, queue }).routes())
   server.on('request', app.callback())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -55,6 +55,16 @@ describe('the queue', () => {
     await expect.poll(waitingJobs).toEqual([])
   })
 
+  it('has a job due earlier when the clock of a test bench is moved', async () => {
+    const seen = await startRemembering()
+    await queue.enqueueAlone({ task: 'remember', payload: 'in an hour', delayMs: 3_600_000 })
+    await queue.enqueueAlone({ task: 'remember', payload: 'in a day', delayMs: 86_400_000 })
+    await queue.bringForward(3_600_001)
+    await vi.waitFor(() => expect(seen).toEqual(['in an hour']), { timeout: 10_000 })
+    expect(await waitingJobs()).toHaveLength(1)
+    await clear()
+  })
+
   it('replaces a waiting job of the same key, and keeps keys of different tasks apart', async () => {
     const runAt = new Date('2100-01-01T00:00:00Z')
     await database.db.inTransaction(async (tx) => {
