@@ -19,7 +19,6 @@ export type ExampleOptions = {
   issuer: string
   port?: number
   env?: Record<string, string>
-  args?: string[]
 }
 
 const root = join(import.meta.dirname, '..', '..')
@@ -35,12 +34,24 @@ function commandOf(name: string): string[] {
   return args
 }
 
+/** Starts it and waits until it answers over HTTP. Whoever starts it ends it. */
 export async function startExample(name: string, options: ExampleOptions): Promise<Example> {
+  const example = await launchExample(name, options)
+  try {
+    await untilItAnswers(example)
+  } catch (error) {
+    await example.stop()
+    throw error
+  }
+  return example
+}
+
+/** Starts one that is spoken to by its terminal. */
+export async function launchExample(name: string, options: ExampleOptions): Promise<Example> {
   const port = options.port ?? (await freePort())
-  const origin = `http://localhost:${port}`
   const dataDir = mkdtempSync(join(tmpdir(), 'foyer-example-'))
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [...commandOf(name), ...(options.args ?? [])], {
+  const child = spawn(process.execPath, commandOf(name), {
     cwd: root,
     env: {
       PATH,
@@ -58,20 +69,16 @@ export async function startExample(name: string, options: ExampleOptions): Promi
     })
   }
   const ended = once(child, 'close')
-  const stop = async () => {
-    child.kill('SIGTERM')
-    await ended
-    rmSync(dataDir, { recursive: true, force: true })
+  return {
+    origin: `http://localhost:${port}`,
+    child,
+    output: () => words,
+    stop: async () => {
+      child.kill('SIGTERM')
+      await ended
+      rmSync(dataDir, { recursive: true, force: true })
+    },
   }
-
-  const example: Example = { origin, child, output: () => words, stop }
-  try {
-    await untilItAnswers(example)
-  } catch (error) {
-    await stop()
-    throw error
-  }
-  return example
 }
 
 async function untilItAnswers({ origin, child, output }: Example): Promise<void> {
