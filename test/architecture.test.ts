@@ -330,7 +330,14 @@ const rules: Record<string, Rule> = {
   },
   'documents name files and tests that exist': {
     check: namesWhatExists,
-    files: read(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...listFiles('docs', '.md')]),
+    files: read([
+      'README.md',
+      'CONTRIBUTING.md',
+      'SECURITY.md',
+      'CHANGELOG.md',
+      ...listFiles('docs', '.md'),
+      ...listFiles('examples', '.md'),
+    ]),
     broken: [
       { 'X.md': '`src/nowhere.ts`' },
       { 'docs/x.md': '[another](nowhere.md)' },

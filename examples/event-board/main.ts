@@ -1,8 +1,10 @@
 // The process: `npm run example:event-board`. Registers what it needs, puts the parts together and listens.
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import Router from '@koa/router'
 import Koa from 'koa'
+import { listen } from '../shared/listening.ts'
 import { openManagement, untilFoyerAnswers } from '../shared/management.ts'
 import { registerClient } from '../shared/registration.ts'
 import { openBoard } from './board.ts'
@@ -15,10 +17,11 @@ import { createVisits } from './visits.ts'
 
 const settings = readSettings(process.env)
 const app = createApp(settings, settings.client ?? (await prepare(settings)))
-const server = app.listen(settings.port, 'localhost', () => {
-  process.stdout.write(`Event board on ${settings.origin}, with Foyer at ${settings.issuer}\n`)
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.close())
+listen(
+  createServer(app.callback()),
+  settings.port,
+  `Event board on ${settings.origin}, with Foyer at ${settings.issuer}`,
+)
 
 /** A client of its own, and somebody who may call events: Ada of the demo. */
 async function prepare({ issuer, origin, dataDir }: Settings) {

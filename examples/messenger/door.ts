@@ -30,7 +30,7 @@ type Tokens = { access: string; refresh: string; endsAt: number }
 
 /** A token that ends within this time is renewed first. */
 const earlyMs = 30_000
-const triesWhileAway = 40
+const triesWhileAway = 120
 const pauseMs = 500
 
 export function createDoor({ issuer, resource }: { issuer: string; resource: string }) {

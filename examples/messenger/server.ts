@@ -1,5 +1,6 @@
 // The process: `npm run example:messenger`. Rooms over HTTP: messages are posted, and heard as Server-Sent Events.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { listen } from '../shared/listening.ts'
 import { openManagement, untilFoyerAnswers } from '../shared/management.ts'
 import { createAccessTokens, type Person } from './access-tokens.ts'
 import { createRooms, isRoomName } from './rooms.ts'
@@ -25,16 +26,7 @@ const server = createServer((request, response) => {
     response.end()
   })
 })
-server.listen(port, 'localhost', () => {
-  process.stdout.write(`Messenger on http://localhost:${port}, for access tokens of ${issuer}\n`)
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    server.close()
-    // Streams would go on for ever
-    server.closeAllConnections()
-  })
-}
+listen(server, port, `Messenger on http://localhost:${port}, for access tokens of ${issuer}`)
 
 /** The API as Foyer knows it: open to every client, the JSON door's among them. */
 async function register(): Promise<void> {

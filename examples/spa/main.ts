@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { listen } from '../shared/listening.ts'
 import { openManagement, untilFoyerAnswers } from '../shared/management.ts'
 import { registerClient } from '../shared/registration.ts'
 
@@ -64,7 +65,4 @@ const server = createServer((request, response) => {
   response.writeHead(file ? 200 : 404, { ...headers, 'Content-Type': file?.type ?? 'text/plain' })
   response.end(file?.body ?? 'There is no such file.')
 })
-server.listen(port, 'localhost', () => {
-  process.stdout.write(`Quest book on ${origin}, with Foyer at ${issuer} and the quest API at ${questApi}\n`)
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.close())
+listen(server, port, `Quest book on ${origin}, with Foyer at ${issuer} and the quest API at ${questApi}`)

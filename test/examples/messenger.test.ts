@@ -51,7 +51,7 @@ async function openTerminal(): Promise<Terminal> {
   return {
     output,
     type: (...lines) => void child.stdin.write(lines.map((line) => `${line}\n`).join('')),
-    reads: (words) => expect.poll(output, { timeout: 20_000 }).toMatch(words),
+    reads: (words) => expect.poll(output, { timeout: 40_000 }).toMatch(words),
   }
 }
 
@@ -163,6 +163,14 @@ describe('the terminal client', () => {
 })
 
 describe('the messenger', () => {
+  it('says so when its port is taken', async () => {
+    const port = Number(new URL(server.origin).port)
+    const second = await launchExample('messenger', { issuer: foyer.issuer, port })
+    terminals.push(second)
+    await expect.poll(() => second.child.exitCode).toBe(1)
+    expect(second.output()).toBe(`Port ${port} is taken: set PORT to another.\n`)
+  })
+
   it('ends with a sign-out: the stream that is open, and the token that has not expired', async () => {
     const { access_token: token } = await tokenOf(ada)
     expect((await post(token, JSON.stringify({ text: 'Hello' }))).status).toBe(201)
