@@ -5,6 +5,7 @@ import { createAuthn } from './features/authn/service.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
 import { createClaims } from './oidc/claims.ts'
+import { createClientCertificates } from './oidc/client-certificates.ts'
 import { appOf, createClientMetadata } from './oidc/client-metadata.ts'
 import type { CookieKeys } from './oidc/cookies.ts'
 import { discover } from './oidc/discover.ts'
@@ -14,6 +15,7 @@ import { createFirstPartyGrant } from './oidc/grants/first-party.ts'
 import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
 import { createMetadataServer } from './oidc/metadata.ts'
+import { tellMutualTls } from './oidc/mutual-tls.ts'
 import { createProvider } from './oidc/provider.ts'
 import { createRequestSecurity } from './oidc/request-security.ts'
 import { createResources } from './oidc/resources.ts'
@@ -76,6 +78,7 @@ export function createProtocol(options: AppOptions) {
   const browser = browserCookies({ cookies })
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
+  const certificates = createClientCertificates({ config, clock: services.clock })
   const claims = createClaims({ artifacts, findClient: clientCache.find })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
@@ -97,8 +100,8 @@ export function createProtocol(options: AppOptions) {
     screens: createScreens({ renderer, restart, artifacts, findApp }),
     claims,
     resources,
-    security: createRequestSecurity({ ...services, call: services.outbound }),
-    checkHolder: createHolderCheck({ ...services, issuer: config.issuer }),
+    security: createRequestSecurity({ ...services, certificates, call: services.outbound }),
+    checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
     firstPartyGrant: createFirstPartyGrant({
       claims,
       resources,
@@ -142,7 +145,7 @@ export async function createLiveProvider(
       ),
     listen: (provider) => listen(provider, { artifacts, audit, countTokens: telemetry.countToken }),
     publish: metadata.publish,
-    discover: (provider) => discover(app, provider),
+    discover: async (provider) => tellMutualTls(await discover(app, provider), config.mutualTls),
   })
   followKeys({ ...services, live })
   return { live, metadata }

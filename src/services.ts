@@ -36,6 +36,7 @@ import { createApisStore } from './features/clients/apis-store.ts'
 import { withAccountClient } from './features/clients/built-in.ts'
 import { createClientCache } from './features/clients/cache.ts'
 import { saveFirstParty } from './features/clients/first-party-store.ts'
+import { certificateOffer } from './features/clients/security-schema.ts'
 import { createClients } from './features/clients/service.ts'
 import { createClientStore } from './features/clients/store.ts'
 import { createOutbox, mailTask } from './features/outbox/service.ts'
@@ -235,7 +236,10 @@ function createClientFeatures(
     clock,
   })
   const audienceProblems = createAudiences({ store: createAudienceStore(db) }).problemsOf
-  const clients = createClients({ db, store: clientStore, clock, audit, endAllOfClient, audienceProblems })
+  const shared = { db, clock, audit }
+  const certificates = certificateOffer(config.mutualTls)
+  const registry = { ...shared, store: clientStore, endAllOfClient, audienceProblems, certificates }
+  const clients = createClients(registry)
   const reuseNotice = createReuseNotice({
     db,
     accounts,
@@ -244,14 +248,7 @@ function createClientFeatures(
     limiter: createLimiter({ db }),
     clock,
   })
-  const apis = createApis({
-    db,
-    issuer: config.issuer,
-    store: createApisStore(db),
-    clientStore,
-    clock,
-    audit,
-  })
+  const apis = createApis({ ...shared, issuer: config.issuer, store: createApisStore(db), clientStore })
   return { clients, apis, clientCache, reuseNotice }
 }
 

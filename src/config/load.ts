@@ -163,6 +163,7 @@ function derive(values: Settings, cwd: string): Config {
     playgroundPort: production ? 0 : values.FOYER_PLAYGROUND_PORT,
     metrics: { port: values.METRICS_PORT, token: values.METRICS_TOKEN },
     trustedProxyHops: values.FOYER_TRUSTED_PROXY_HOPS,
+    mutualTls: mutualTlsOf(values),
     dataDir: resolve(cwd, values.FOYER_DATA_DIR),
     databaseUrl: values.DATABASE_URL,
     databasePoolSize: values.FOYER_DATABASE_POOL_SIZE,
@@ -188,6 +189,13 @@ function derive(values: Settings, cwd: string): Config {
     worker: values.FOYER_WORKER,
     log: { level: values.LOG_LEVEL, color: values.NO_COLOR === undefined },
   }
+}
+
+function mutualTlsOf(values: Settings): Config['mutualTls'] {
+  const header = values.FOYER_CLIENT_CERTIFICATE_HEADER
+  if (header === undefined) return undefined
+  const authorities = values.FOYER_CLIENT_CERTIFICATE_CA ?? []
+  return { header, authorities, origin: values.FOYER_MTLS_ORIGIN }
 }
 
 function listenHosts(host: string | undefined, production: boolean): string[] {

@@ -96,6 +96,26 @@ export const rules: Rule[] = [
       ),
   },
   {
+    uses: ['FOYER_CLIENT_CERTIFICATE_HEADER', 'FOYER_TRUSTED_PROXY_HOPS'],
+    check: (values) =>
+      problemIf(
+        values.FOYER_CLIENT_CERTIFICATE_HEADER !== undefined && values.FOYER_TRUSTED_PROXY_HOPS === 0,
+        'FOYER_CLIENT_CERTIFICATE_HEADER',
+        'is believed of a proxy alone: set FOYER_TRUSTED_PROXY_HOPS to the proxies in front of Foyer',
+      ),
+  },
+  {
+    uses: ['FOYER_CLIENT_CERTIFICATE_HEADER', 'FOYER_CLIENT_CERTIFICATE_CA', 'FOYER_MTLS_ORIGIN'],
+    check: (values) =>
+      (['FOYER_CLIENT_CERTIFICATE_CA', 'FOYER_MTLS_ORIGIN'] as const).flatMap((name) =>
+        problemIf(
+          values[name] !== undefined && values.FOYER_CLIENT_CERTIFICATE_HEADER === undefined,
+          name,
+          'needs FOYER_CLIENT_CERTIFICATE_HEADER, or no certificate arrives',
+        ),
+      ),
+  },
+  {
     uses: ['NODE_ENV', 'PORT', 'METRICS_PORT', 'FOYER_PLAYGROUND_PORT'],
     check: (values) => [
       ...problemIf(values.METRICS_PORT === values.PORT, 'METRICS_PORT', 'equals PORT: choose another port'),

@@ -1,5 +1,6 @@
 // Owns every setting: its name, type, default and one line of documentation.
 // .env.example and docs/config.md are generated from this table; config/load.ts reads the environment by it.
+import { X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { readPrivateKey } from '../kernel/private-keys.ts'
 import { languages } from './languages.ts'
@@ -50,6 +51,27 @@ const signingKey = z.string().superRefine((pem, context) => {
   const found = readPrivateKey(pem)
   if ('problem' in found) context.addIssue({ code: 'custom', message: found.problem })
 })
+
+const headerName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9-]{1,63}$/, { error: 'must be the name of a header, like X-Client-Certificate' })
+  .transform((text) => text.toLowerCase())
+
+const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+const certificates = z
+  .string()
+  .transform((text) => text.match(pemBlock) ?? [])
+  .refine((blocks) => blocks.length > 0 && blocks.every(isCertificate), {
+    error: 'must be certificates in PEM',
+  })
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).ca
+  } catch {
+    return false
+  }
+}
 
 /** Takes `Name <address>` or a bare address apart; undefined when it is neither. */
 export function parseMailbox(text: string): { name: string; address: string } | undefined {
@@ -128,6 +150,21 @@ export const settings = {
     schema: integer(0, 10).default(0),
     doc: 'Reverse proxies in front of Foyer: how many entries of X-Forwarded-For, from the right, are theirs.',
     fallback: '0: the socket address is the client',
+  },
+  FOYER_CLIENT_CERTIFICATE_HEADER: {
+    schema: headerName.optional(),
+    doc: 'The header in which the proxy hands over the certificate of a TLS client (RFC 9440, or PEM that is percent-encoded). It must take away what clients send there.',
+    fallback: 'none: no client proves itself by mutual TLS',
+  },
+  FOYER_CLIENT_CERTIFICATE_CA: {
+    schema: certificates.optional(),
+    doc: 'Authorities, in PEM, that vouch for clients with `tls_client_auth`: every one that issues such a certificate itself.',
+    fallback: 'none: only certificates that clients registered themselves are taken',
+  },
+  FOYER_MTLS_ORIGIN: {
+    schema: origin.optional(),
+    doc: 'Where the proxy asks for certificates, told as `mtls_endpoint_aliases`. It passes requests on with the Host of FOYER_ISSUER.',
+    fallback: 'none: the endpoints of the issuer are used',
   },
   FOYER_ACCESS_TOKEN_TTL: {
     schema: seconds.default(900),
@@ -250,6 +287,8 @@ export type Config = {
   playgroundPort: number
   metrics: { port: number | undefined; token: string | undefined }
   trustedProxyHops: number
+  /** Absent: no certificate of a client is believed. */
+  mutualTls: { header: string; authorities: string[]; origin: string | undefined } | undefined
   /** Absolute. */
   dataDir: string
   /** Absent: the embedded PostgreSQL. */

@@ -2,10 +2,12 @@
 // (RFC 9101), keys of clients (RFC 7523), proofs of possession (RFC 9449), and answers that are signed. What a client may register of it is features/clients/security-schema.ts.
 import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
-import { authMethods, signatureAlgs } from '../features/clients/security-schema.ts'
+import { authMethods, missingFor, signatureAlgs } from '../features/clients/security-schema.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { OutboundFetch } from '../platform/outbound.ts'
+import type { ClientCertificates } from './client-certificates.ts'
 import { proofAlgs } from './dpop-proof.ts'
+import { mutualTlsFeature } from './mutual-tls.ts'
 import { createOutgoing } from './outgoing.ts'
 import { isKeepableJson } from './parameters.ts'
 
@@ -18,11 +20,12 @@ const requestTypes = new Set<unknown>(['oauth-authz-req+jwt', 'JWT', undefined])
 export type RequestSecurityDeps = {
   call: OutboundFetch
   clock: Clock
+  certificates: ClientCertificates
   sealer: { derive(purpose: string): Buffer }
 }
 export type RequestSecurity = ReturnType<typeof createRequestSecurity>
 
-export function createRequestSecurity({ call, clock, sealer }: RequestSecurityDeps) {
+export function createRequestSecurity({ call, clock, certificates, sealer }: RequestSecurityDeps) {
   async function assertAssertion(_ctx: KoaContextWithOIDC, claims: Record<string, unknown>): Promise<void> {
     if (Number(claims.exp) > clock.seconds() + longestAssertionSeconds)
       throw new errors.InvalidClientAuth('the client_assertion is good for more than an hour')
@@ -50,6 +53,7 @@ export function createRequestSecurity({ call, clock, sealer }: RequestSecurityDe
     jwtResponseModes: { enabled: true },
     webMessageResponseMode: { enabled: true, ack: 'individual-draft-01' },
     jwtIntrospection: { enabled: true },
+    mTLS: mutualTlsFeature(certificates),
     dPoP: {
       enabled: true,
       // Derived from what every process holds, so that each knows the nonces of the others
@@ -59,7 +63,9 @@ export function createRequestSecurity({ call, clock, sealer }: RequestSecurityDe
   } satisfies Configuration['features']
 
   const options: Partial<Configuration> = {
-    clientAuthMethods: [...authMethods],
+    clientAuthMethods: authMethods.filter(
+      (method) => missingFor({ token_endpoint_auth_method: method }, certificates) === undefined,
+    ),
     assertJwtClientAuthClaimsAndHeader: assertAssertion,
     fetch: createOutgoing({ call, clock }),
   }

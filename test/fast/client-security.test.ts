@@ -21,6 +21,46 @@ function pointers(input: unknown): string[] {
   )
 }
 
+describe('the certificate of a client', () => {
+  const byAuthority = { ...web, token_endpoint_auth_method: 'tls_client_auth' }
+  const byItself = { ...web, token_endpoint_auth_method: 'self_signed_tls_client_auth' }
+
+  it.each([
+    ['one name', { ...byAuthority, tls_client_auth_san_dns: 'shop.example' }],
+    ['keys with it inside', { ...byItself, jwks }],
+    ['tokens bound to it', { ...byItself, jwks, tls_client_certificate_bound_access_tokens: true }],
+  ])('comes with %s', (_, input) => {
+    expect(ClientMetadata.parse(input)).toMatchObject(input)
+  })
+
+  it.each([
+    ['no name', byAuthority, 'tls_client_auth_subject_dn'],
+    [
+      'two names',
+      { ...byAuthority, tls_client_auth_san_dns: 'a.example', tls_client_auth_san_ip: '192.0.2.1' },
+      'tls_client_auth_subject_dn',
+    ],
+    [
+      'a name that nothing asks for',
+      { ...web, tls_client_auth_san_dns: 'a.example' },
+      'tls_client_auth_san_dns',
+    ],
+    [
+      'a name of two lines',
+      { ...byAuthority, tls_client_auth_subject_dn: 'CN=a\nCN=b' },
+      'tls_client_auth_subject_dn',
+    ],
+    ['no keys, where they hold it', byItself, 'jwks'],
+    [
+      'two ways to bind tokens',
+      { ...byItself, jwks, tls_client_certificate_bound_access_tokens: true, dpop_bound_access_tokens: true },
+      'dpop_bound_access_tokens',
+    ],
+  ])('does not come with %s', (_, input, pointer) => {
+    expect(pointers(input)).toContain(pointer)
+  })
+})
+
 describe('the keys of a client', () => {
   it.each([
     ['a key on P-256', { ...signing, jwks }],

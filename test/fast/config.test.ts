@@ -49,6 +49,25 @@ describe('the configuration', () => {
     expect(loadConfig({ PORT: '4100' }, folder).issuer).toBe('http://localhost:4100')
   })
 
+  it('believes a header with certificates of a proxy alone, and takes no authority without one', () => {
+    const header = { FOYER_CLIENT_CERTIFICATE_HEADER: 'Client-Cert' }
+    expect(problemsOf(header)).toEqual([expect.stringContaining('FOYER_TRUSTED_PROXY_HOPS')])
+    expect(loadConfig({ ...header, FOYER_TRUSTED_PROXY_HOPS: '1' }, folder).mutualTls).toEqual({
+      header: 'client-cert',
+      authorities: [],
+      origin: undefined,
+    })
+    expect(problemsOf({ FOYER_MTLS_ORIGIN: 'https://mtls.example.com' })).toEqual([
+      expect.stringContaining('FOYER_CLIENT_CERTIFICATE_HEADER'),
+    ])
+    expect(problemsOf({ FOYER_CLIENT_CERTIFICATE_CA: 'none' })).toEqual([
+      expect.stringContaining('must be certificates in PEM'),
+    ])
+    expect(
+      problemsOf({ FOYER_CLIENT_CERTIFICATE_HEADER: 'no header', FOYER_TRUSTED_PROXY_HOPS: '1' }),
+    ).toHaveLength(1)
+  })
+
   it('takes NODE_ENV=test for development', () => {
     expect(loadConfig({ NODE_ENV: 'test' }, folder).mode).toBe('development')
   })

@@ -61,6 +61,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     clock,
     audit,
     audienceProblems: async () => [],
+    certificates: { isOffered: false, hasAuthorities: false },
     endAllOfClient,
   })
 

@@ -16,7 +16,7 @@ import type { AuditDetails } from '../audit/store.ts'
 import type { ClientAccess } from './access.ts'
 import { firstPartyClient } from './first-party.ts'
 import type { ClientMetadata } from './schema.ts'
-import { needsSecret } from './security-schema.ts'
+import { type CertificateOffer, missingFor, needsSecret } from './security-schema.ts'
 import type { Client, ClientApi, ClientStore, SavedApi } from './store.ts'
 
 export type ClientsDeps = {
@@ -26,6 +26,7 @@ export type ClientsDeps = {
   audit: Pick<Audit, 'record'>
   /** What is wrong with whom a client is for: names of roles and ids of teams that are not there. */
   audienceProblems: (access: ClientAccess) => Promise<FieldError[]>
+  certificates: CertificateOffer
   /** Ends every grant that people gave a client, and with it its tokens. */
   endAllOfClient: (tx: Tx, clientId: string) => Promise<void>
 }
@@ -65,6 +66,7 @@ export function createClients(deps: ClientsDeps) {
     { id, secret, metadata }: { id: string; secret?: string; metadata: ClientMetadata },
   ): Promise<CreatedClient> {
     if (needsSecret(metadata) && !secret) throw invalidInput([secretMissing])
+    assertServed(metadata)
     await assertAudience(metadata)
     return db.inTransaction(async (tx) => {
       const client = await store.insert(tx, { id, metadata, now: clock.now() })
@@ -82,6 +84,11 @@ export function createClients(deps: ClientsDeps) {
       await store.notify(tx, id)
       return { ...client, secret }
     })
+  }
+
+  function assertServed(metadata: ClientMetadata): void {
+    const missing = missingFor(metadata, deps.certificates)
+    if (missing) throw invalidInput([missing])
   }
 
   async function assertAudience({ access }: ClientMetadata): Promise<void> {
@@ -106,6 +113,7 @@ export function createClients(deps: ClientsDeps) {
     // Later than the change before it, so that each has a version of its own
     const moved = now > before.updatedAt ? now : after(before.updatedAt, 1)
     if (needsSecret(metadata) && !needsSecret(before.metadata)) throw invalidInput([becomesConfidential])
+    assertServed(metadata)
     // What it named before may have been deleted since, and need not be there to stay
     if (!isSameAccess(before.metadata, metadata)) await assertAudience(metadata)
     return db.inTransaction(async (tx) => {
