@@ -67,8 +67,10 @@ export const limits = {
   /** ASVS 7.1.2: with one more the oldest ends. */
   sessionsPerAccount: 50,
   grantTtlSeconds: days(90) / 1000,
-  /** The library's own tolerance is 15 s. */
-  clockToleranceSeconds: 5,
+  /** FAPI 2.0 §5.3.2.1: a clock may be 10 s ahead; the library's own tolerance is 15 s. */
+  clockToleranceSeconds: 10,
+  /** The same: a token that was signed further ahead than this is refused. */
+  clockAheadSeconds: 60,
   refreshFamilyFactor: 3,
   /** A proof from a clock that is this far ahead is good for as long again: so long its `jti` is kept besides. */
   replaySlackMs: minutes(5),

@@ -45,6 +45,7 @@ export const extraClientMetadata = [
   'secret_hashes',
   'allowed_cors_origins',
   'require_dpop_nonce',
+  'profile',
 ]
 
 const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
@@ -136,7 +137,6 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     renderError: screens.renderError,
     responseTypes: ['code'],
     revokeGrantPolicy: policy.revokeGrantPolicy,
-    rotateRefreshToken: true,
     routes,
     ttl: policy.lifetimes(config),
   })

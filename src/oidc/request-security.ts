@@ -2,6 +2,8 @@
 // (RFC 9101), keys of clients (RFC 7523), proofs of possession (RFC 9449), and answers that are signed. What a client may register of it is features/clients/security-schema.ts.
 import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
+import { limits } from '../config/limits.ts'
+import { fapiAlgs, isFapi2 } from '../features/clients/fapi.ts'
 import { authMethods, missingFor, signatureAlgs } from '../features/clients/security-schema.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { OutboundFetch } from '../platform/outbound.ts'
@@ -14,6 +16,8 @@ import { isKeepableJson } from './parameters.ts'
 /** RFC 7523 §3: an assertion that is good for longer than this is refused, or its `jti` were kept as long. */
 const longestAssertionSeconds = 3_600
 
+const longestRequestSeconds = 3_600
+
 /** RFC 9101 §4: its own type, the general one, or none. */
 const requestTypes = new Set<unknown>(['oauth-authz-req+jwt', 'JWT', undefined])
 
@@ -25,8 +29,37 @@ export type RequestSecurityDeps = {
 }
 export type RequestSecurity = ReturnType<typeof createRequestSecurity>
 
+/** FAPI 2.0 §5.3.2.1: one audience, the issuer, and no RS256 (§5.4.1). */
+function fapiFault({ alg }: Record<string, unknown>, aud: unknown, issuer: string): string | false {
+  if (!fapiAlgs.includes(String(alg)))
+    return 'the client_assertion is signed by an algorithm that FAPI does not allow'
+  return aud !== issuer && 'the audience (aud) must be the issuer alone'
+}
+
+/** FAPI 2.0 Message Signing §5.3.1. What was pushed plainly has no signature, and its times are ours. */
+function requestFault(
+  { alg }: Record<string, unknown>,
+  { nbf, exp }: Record<string, unknown>,
+): string | false {
+  if (alg !== 'none' && !fapiAlgs.includes(String(alg)))
+    return 'the Request Object is signed by an algorithm that FAPI does not allow'
+  if (typeof nbf !== 'number' || typeof exp !== 'number') return 'the Request Object needs nbf and exp'
+  return exp - nbf > longestRequestSeconds && 'the Request Object is good for more than an hour'
+}
+
 export function createRequestSecurity({ call, clock, certificates, sealer }: RequestSecurityDeps) {
-  async function assertAssertion(_ctx: KoaContextWithOIDC, claims: Record<string, unknown>): Promise<void> {
+  const isAhead = ({ iat, nbf }: Record<string, unknown>): boolean =>
+    [iat, nbf].some((at) => Number(at ?? 0) > clock.seconds() + limits.clockAheadSeconds)
+
+  async function assertAssertion(
+    { oidc }: KoaContextWithOIDC,
+    claims: Record<string, unknown>,
+    header: Record<string, unknown>,
+    client: Client,
+  ): Promise<void> {
+    if (isAhead(claims)) throw new errors.InvalidClientAuth('the client_assertion is from the future')
+    const fault = isFapi2(client) && fapiFault(header, claims.aud, oidc.issuer)
+    if (fault) throw new errors.InvalidClientAuth(fault)
     if (Number(claims.exp) > clock.seconds() + longestAssertionSeconds)
       throw new errors.InvalidClientAuth('the client_assertion is good for more than an hour')
   }
@@ -41,6 +74,9 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
     // RFC 9101 §10.8: a token that was signed for something else is no request
     if (!requestTypes.has(header.typ))
       throw new errors.InvalidRequestObject('the Request Object has another type')
+    if (isAhead(claims)) throw new errors.InvalidRequestObject('the Request Object is from the future')
+    const fault = isFapi2(client) && requestFault(header, claims)
+    if (fault) throw new errors.InvalidRequestObject(fault)
     if (claims.sub === client.clientId)
       throw new errors.InvalidRequestObject('a Request Object has no sub: an assertion has')
     if (!isKeepableJson(claims))
@@ -53,6 +89,10 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
     jwtResponseModes: { enabled: true },
     webMessageResponseMode: { enabled: true, ack: 'individual-draft-01' },
     jwtIntrospection: { enabled: true },
+    fapi: {
+      enabled: true,
+      profile: (_ctx: unknown, client: Client) => (isFapi2(client) ? '2.0' : undefined),
+    },
     mTLS: mutualTlsFeature(certificates),
     dPoP: {
       enabled: true,
@@ -67,6 +107,8 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
       (method) => missingFor({ token_endpoint_auth_method: method }, certificates) === undefined,
     ),
     assertJwtClientAuthClaimsAndHeader: assertAssertion,
+    // FAPI 2.0 §5.3.2.1: the tokens of such a client are bound already, and rotation would only lose some
+    rotateRefreshToken: ({ oidc }) => !isFapi2(oidc.client),
     fetch: createOutgoing({ call, clock }),
   }
 

@@ -61,6 +61,81 @@ describe('the certificate of a client', () => {
   })
 })
 
+describe('the profile of FAPI 2.0', () => {
+  const fapi = { ...web, profile: 'fapi2', jwks }
+
+  it('turns everything on by one line', () => {
+    expect(ClientMetadata.parse(fapi)).toMatchObject({
+      token_endpoint_auth_method: 'private_key_jwt',
+      require_pushed_authorization_requests: true,
+      require_pkce: true,
+      dpop_bound_access_tokens: true,
+      id_token_signed_response_alg: 'ES256',
+      authorization_signed_response_alg: 'ES256',
+      introspection_signed_response_alg: 'ES256',
+      refresh_grace_seconds: 0,
+      response_types: ['code'],
+    })
+  })
+
+  it('binds the tokens of a client with a certificate to it', () => {
+    const client = ClientMetadata.parse({
+      ...fapi,
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+    })
+    expect(client.tls_client_certificate_bound_access_tokens).toBe(true)
+    expect(client.dpop_bound_access_tokens).toBeUndefined()
+  })
+
+  it('leaves other clients as they were', () => {
+    expect(ClientMetadata.parse(web)).toEqual({
+      ...web,
+      application_type: 'web',
+      post_logout_redirect_uris: [],
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'client_secret_basic',
+      id_token_signed_response_alg: 'RS256',
+      subject_type: 'public',
+      require_pkce: true,
+      refresh_grace_seconds: 10,
+      first_party: false,
+    })
+  })
+
+  it.each<[string, object, string]>([
+    ['a secret', { token_endpoint_auth_method: 'client_secret_basic' }, 'token_endpoint_auth_method'],
+    ['a public client', { token_endpoint_auth_method: 'none' }, 'token_endpoint_auth_method'],
+    ['no keys', { jwks: undefined }, 'jwks'],
+    ['tokens that are bound to nothing', { dpop_bound_access_tokens: false }, 'dpop_bound_access_tokens'],
+    [
+      'requests that need not be pushed',
+      { require_pushed_authorization_requests: false },
+      'require_pushed_authorization_requests',
+    ],
+    ['requests without PKCE', { require_pkce: false }, 'require_pkce'],
+    ['an address without TLS', { redirect_uris: ['http://localhost:3001/callback'] }, 'redirect_uris'],
+    ['a grace', { refresh_grace_seconds: 10 }, 'refresh_grace_seconds'],
+    ['RS256 for ID tokens', { id_token_signed_response_alg: 'RS256' }, 'id_token_signed_response_alg'],
+    [
+      'RS256 for answers',
+      { authorization_signed_response_alg: 'RS256' },
+      'authorization_signed_response_alg',
+    ],
+    [
+      'RS256 for introspection',
+      { introspection_signed_response_alg: 'RS256' },
+      'introspection_signed_response_alg',
+    ],
+    ['RS256 for assertions', { token_endpoint_auth_signing_alg: 'RS256' }, 'token_endpoint_auth_signing_alg'],
+    ['RS256 for requests', { request_object_signing_alg: 'RS256' }, 'request_object_signing_alg'],
+    ['another response type', { response_types: ['code id_token'] }, 'response_types/0'],
+    ['another profile', { profile: 'fapi1' }, 'profile'],
+  ])('does not go with %s', (_, change, pointer) => {
+    expect(pointers({ ...fapi, ...change })).toContain(pointer)
+  })
+})
+
 describe('the keys of a client', () => {
   it.each([
     ['a key on P-256', { ...signing, jwks }],

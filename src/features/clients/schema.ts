@@ -1,6 +1,7 @@
 // Owns what a client's registration may say: OIDC Dynamic Client Registration 1.0 §2 and Foyer's extensions.
 // Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
 import { z } from 'zod'
+import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
 import { redirectProblem } from './redirects.ts'
 import { authMethods, securityContradictions, securityFields } from './security-schema.ts'
 import { isWebAddress, webAddress } from './web-address.ts'
@@ -61,7 +62,7 @@ export const ClientFields = z.strictObject({
   post_logout_redirect_uris: redirectUris.default([]),
   grant_types: z.array(z.enum(grantTypes)).min(1).refine(isDistinct).default(['authorization_code']),
   response_types: z.array(z.literal('code')).max(1).optional(),
-  token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
+  token_endpoint_auth_method: z.enum(authMethods).optional(),
   scope: scope.optional(),
   client_uri: webAddress.optional(),
   logo_uri: webAddress.optional(),
@@ -71,10 +72,10 @@ export const ClientFields = z.strictObject({
   contacts: z.array(z.email().max(254)).max(10).optional(),
   default_max_age: z.int().min(0).max(31_536_000).optional(),
   require_auth_time: z.boolean().optional(),
-  id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
+  id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   subject_type: z.literal('public').default('public'),
   require_pkce: z.boolean().default(true),
-  refresh_grace_seconds: z.int().min(0).max(60).default(10),
+  refresh_grace_seconds: z.int().min(0).max(60).optional(),
   first_party: z.boolean().default(false),
   /** Whether people may sign in to it by a mailed link or code; they may unless it says no. */
   email_methods: z.boolean().optional(),
@@ -84,25 +85,42 @@ export const ClientFields = z.strictObject({
   ...securityFields,
 })
 
-type Fields = z.output<typeof ClientFields>
+/** What holds where a registration says nothing, and names no profile that says otherwise. */
+const plainDefaults = {
+  token_endpoint_auth_method: 'client_secret_basic',
+  id_token_signed_response_alg: 'RS256',
+  refresh_grace_seconds: 10,
+} as const
+
+function withDefaults(given: z.output<typeof ClientFields>) {
+  return { ...plainDefaults, ...(isFapi2(given) && fapiDefaults(given)), ...given }
+}
+
+type Fields = ReturnType<typeof withDefaults>
 
 /** What a field refuses in the light of others. */
-export const ClientMetadata = ClientFields.superRefine((client, context) => {
-  const refuse = (path: (string | number)[], message: string) =>
-    context.addIssue({ code: 'custom', path, message })
+export const ClientMetadata = ClientFields.transform(withDefaults)
+  .superRefine((client, context) => {
+    const refuse = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message })
 
-  for (const member of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
-    for (const [index, uri] of client[member].entries()) {
-      const problem = redirectProblem(uri, client.application_type)
-      if (problem) refuse([member, index], problem)
+    for (const member of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
+      for (const [index, uri] of client[member].entries()) {
+        const problem = redirectProblem(uri, client.application_type)
+        if (problem) refuse([member, index], problem)
+      }
     }
-  }
-  for (const [member, message] of [...contradictions(client), ...securityContradictions(client)])
-    refuse([member], message)
-}).transform((client) => ({
-  ...client,
-  response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
-}))
+    const contradicted = [
+      ...contradictions(client),
+      ...securityContradictions(client),
+      ...fapiContradictions(client),
+    ]
+    for (const [member, message] of contradicted) refuse([member], message)
+  })
+  .transform((client) => ({
+    ...client,
+    response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
+  }))
 export type ClientMetadata = z.output<typeof ClientMetadata>
 
 function contradictions(client: Fields): [keyof Fields, string][] {

@@ -37,6 +37,8 @@ const subject = z
 
 /** Members without a default, so that a client which uses none of this is kept as it always was. */
 export const securityFields = {
+  /** FAPI 2.0 Security Profile, all of it: fapi.ts. */
+  profile: z.literal('fapi2').optional(),
   jwks: KeySet.optional(),
   jwks_uri: webAddress.optional(),
   token_endpoint_auth_signing_alg: z.enum(signatureAlgs).optional(),
