@@ -11,6 +11,7 @@ import {
   listUsers,
   setPassword,
 } from './accounts.ts'
+import { addAuditCommands } from './audit.ts'
 import {
   type ClientCommands,
   type ClientCredentials,
@@ -70,6 +71,7 @@ function createProgram(environment: CliEnvironment): Command {
   addUserCommands(program.command('user').description('people'), context)
   addTeamCommands(program.command('team').description('teams'), context)
   addClientCommands(program.command('client').description('OAuth clients'), context)
+  addAuditCommands(program.command('audit').description('the audit log'), context)
   addKeyCommands(program.command('key').description('signing keys'), context)
   addTokenCommands(program.command('token').description('fetch a token as a client would'), context)
   addTransferCommands(program, context)

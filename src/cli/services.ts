@@ -3,6 +3,7 @@ import type { SettingRow } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Accounts } from '../features/accounts/service.ts'
 import type { Tickets } from '../features/accounts/tickets.ts'
+import type { Verification } from '../features/audit/verification-service.ts'
 import type { Clients } from '../features/clients/service.ts'
 import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
@@ -21,6 +22,7 @@ export type CliServices = {
   members: Pick<Members, 'add'>
   clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>
   imports: Import
+  auditChain: Verification
   keys: Pick<KeyRotation, 'list' | 'rotate'> & Pick<KeyImport, 'bring'>
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>

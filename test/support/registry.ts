@@ -5,7 +5,9 @@ import { createAccounts } from '../../src/features/accounts/service.ts'
 import { createAccountStore } from '../../src/features/accounts/store.ts'
 import { createTickets } from '../../src/features/accounts/tickets.ts'
 import { endAllOf, endAllOfClient } from '../../src/features/artifacts/store.ts'
+import { createChainStore } from '../../src/features/audit/chain-store.ts'
 import { createAudit } from '../../src/features/audit/service.ts'
+import { createVerification } from '../../src/features/audit/verification-service.ts'
 import { createClients } from '../../src/features/clients/service.ts'
 import { createClientStore } from '../../src/features/clients/store.ts'
 import { createAccess } from '../../src/features/teams/access.ts'
@@ -81,6 +83,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     statements,
     passwords,
     audit,
+    auditChain: createVerification({ store: createChainStore(db) }),
     auditTypes,
     accounts,
     accountStore,
