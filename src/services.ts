@@ -50,7 +50,8 @@ import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClock, replaceDateNow } from './kernel/time.ts'
 import { createKeys } from './keys.ts'
 import type { Connection } from './platform/connection.ts'
-import { openDatabase } from './platform/database.ts'
+import { type Database, openDatabase } from './platform/database.ts'
+import { createRootedSealer } from './platform/derivation-root.ts'
 import { createMessages } from './platform/i18n.ts'
 import { createLimiter } from './platform/limiter.ts'
 import { createListener } from './platform/listener.ts'
@@ -61,7 +62,7 @@ import { createPasswords } from './platform/passwords.ts'
 import { createDb } from './platform/postgres.ts'
 import { createQueue } from './platform/queue.ts'
 import { openRedis } from './platform/redis.ts'
-import { createSealer, loadKeyEncryptionKey } from './platform/sealer.ts'
+import { loadKeyEncryptionKey, type Sealer } from './platform/sealer.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { loadTemplates } from './platform/templates.ts'
 import { createTimekeeper } from './platform/timekeeper.ts'
@@ -124,7 +125,7 @@ async function createPlatform(config: Config, connection: Connection, { role, on
 
 export type Platform = Awaited<ReturnType<typeof createPlatform>>
 
-function createMails(platform: Platform, sealer: ReturnType<typeof createSealer>) {
+function createMails(platform: Platform, sealer: Sealer) {
   const { config, queue, mailer, clock, log, telemetry } = platform
   const reload = isFromSources()
   const templates = loadTemplates(projectFolder('views/mail'), { reload })
@@ -157,7 +158,7 @@ function createPasswordRules({ config, log, outbound }: Platform) {
 }
 
 type Founded = {
-  sealer: ReturnType<typeof createSealer>
+  sealer: Sealer
   audit: AuditLog['audit']
   outbox: ReturnType<typeof createOutbox>
   sessions: ReturnType<typeof createSessions>
@@ -272,7 +273,7 @@ function createDeparture(
   return { deletion, exportOf }
 }
 
-function createFeatures(platform: Platform, sealer: ReturnType<typeof createSealer>) {
+function createFeatures(platform: Platform, sealer: Sealer) {
   const { db, clock } = platform
   const auditLog = createAuditLog(platform)
   const { audit } = auditLog
@@ -315,30 +316,35 @@ function createFeatures(platform: Platform, sealer: ReturnType<typeof createSeal
  * works beside a server that runs. Whoever closes last stops the embedded database.
  */
 export async function openServices(config: Config, options: OpenOptions) {
-  const { role } = options
   const { key, notes } = await loadKeyEncryptionKey({ config })
   const log = createLog(config.log)
   for (const note of notes) log.warn({ event: 'config.note' }, note)
 
-  const database = await openDatabase({ config, role, log })
+  const database = await openDatabase({ config, role: options.role, log })
   const platform = await createPlatform(config, database.connection, options)
-  await platform.queue.migrate()
-  await platform.timekeeper.start()
-  const sealer = createSealer(key)
-  const features = createFeatures(platform, sealer)
-  if (role === 'server') {
-    await saveFirstParty(platform.db, { issuer: config.issuer, now: platform.clock.now() })
+  const close = () => closeAll(platform, database)
+  try {
+    await platform.queue.migrate()
+    await platform.timekeeper.start()
+    const sealer = await createRootedSealer({ key, other: config.otherKeyEncryptionKey }, platform.db)
+    const features = createFeatures(platform, sealer)
+    if (options.role === 'server') {
+      await saveFirstParty(platform.db, { issuer: config.issuer, now: platform.clock.now() })
+    }
+    return { ...platform, ...features, sealer, close }
+  } catch (error) {
+    await close()
+    throw error
   }
+}
 
-  async function close(): Promise<void> {
-    await platform.timekeeper.stop()
-    platform.mailer.close()
-    await Promise.all([platform.redis.close(), platform.listener.close()])
-    await platform.db.close()
-    await database.close()
-    platform.access.flush()
-  }
-  return { ...platform, ...features, sealer, close }
+async function closeAll(platform: Platform, database: Database): Promise<void> {
+  await platform.timekeeper.stop()
+  platform.mailer.close()
+  await Promise.all([platform.redis.close(), platform.listener.close()])
+  await platform.db.close()
+  await database.close()
+  platform.access.flush()
 }
 
 export type Services = Awaited<ReturnType<typeof openServices>>

@@ -1,10 +1,11 @@
 // Owns the commands about signing keys.
 import { type Command, Option } from 'commander'
 import type { SigningAlg, SigningKey } from '../features/artifacts/signing-keys.ts'
+import type { Resealed } from '../platform/reseal.ts'
 import type { Output } from './output.ts'
 import type { CliEnvironment, CliServices } from './services.ts'
 
-type Work = (services: Pick<CliServices, 'keys'>) => Promise<void>
+type Work = (services: Pick<CliServices, 'keys' | 'reseal'>) => Promise<void>
 export type KeyContext = {
   environment: Pick<CliEnvironment, 'readFile' | 'readStdin'>
   output: () => Output
@@ -48,6 +49,21 @@ export function addKeyCommands(key: Command, { environment, output, withServices
         )
       }),
     )
+  key
+    .command('reseal')
+    .description('seal everything anew that FOYER_KEY_ENCRYPTION_KEY_OLD sealed')
+    .action(() => withServices(({ reseal }) => sealAnew(output(), reseal)))
+}
+
+async function sealAnew(output: Output, reseal: () => Promise<Resealed[]>): Promise<void> {
+  const places = await reseal()
+  output.rows(places)
+  const left = places.reduce((sum, place) => sum + place.left, 0)
+  if (left > 0)
+    throw new Error(
+      `${left} values are still under another key: restart every process with both keys, and run this again.`,
+    )
+  output.say('Everything is sealed under FOYER_KEY_ENCRYPTION_KEY. FOYER_KEY_ENCRYPTION_KEY_OLD can go.')
 }
 
 function print(output: Output, keys: readonly SigningKey[]): void {

@@ -10,6 +10,7 @@ import type { Teams } from '../features/teams/service.ts'
 import type { Import } from '../features/transfer/import-service.ts'
 import type { KeyImport } from '../oidc/key-import.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
+import type { Resealed } from '../platform/reseal.ts'
 
 /** Open until closed: a database connection is behind it. */
 export type CliServices = {
@@ -24,6 +25,7 @@ export type CliServices = {
   imports: Import
   auditChain: Verification
   keys: Pick<KeyRotation, 'list' | 'rotate'> & Pick<KeyImport, 'bring'>
+  reseal: () => Promise<Resealed[]>
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>
   close: () => Promise<void>

@@ -153,7 +153,6 @@ function distance(left: string, right: string): number {
 function derive(values: Settings, cwd: string): Config {
   const production = isProduction(values)
   const issuer = values.FOYER_ISSUER ?? `http://localhost:${values.PORT}`
-  const key = values.FOYER_KEY_ENCRYPTION_KEY
   return {
     mode: production ? 'production' : 'development',
     testHooks: values.FOYER_TEST_HOOKS,
@@ -170,7 +169,8 @@ function derive(values: Settings, cwd: string): Config {
     redisUrl: values.REDIS_URL,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.FOYER_MAIL_FROM ?? `Foyer <no-reply@${mailHost(issuer)}>`,
-    keyEncryptionKey: key === undefined ? undefined : Buffer.from(key, 'base64'),
+    keyEncryptionKey: bytesOf(values.FOYER_KEY_ENCRYPTION_KEY),
+    otherKeyEncryptionKey: bytesOf(values.FOYER_KEY_ENCRYPTION_KEY_OLD),
     accessTokenTtlSeconds: values.FOYER_ACCESS_TOKEN_TTL,
     refreshTokenTtlSeconds: values.FOYER_REFRESH_TOKEN_TTL,
     accessTokenAlg: values.FOYER_ACCESS_TOKEN_ALG,
@@ -197,6 +197,9 @@ function mutualTlsOf(values: Settings): Config['mutualTls'] {
   const authorities = values.FOYER_CLIENT_CERTIFICATE_CA ?? []
   return { header, authorities, origin: values.FOYER_MTLS_ORIGIN }
 }
+
+const bytesOf = (base64: string | undefined): Buffer | undefined =>
+  base64 === undefined ? undefined : Buffer.from(base64, 'base64')
 
 function listenHosts(host: string | undefined, production: boolean): string[] {
   if (host !== undefined) return [host.replace(/^\[(.*)\]$/, '$1')]

@@ -116,6 +116,15 @@ export const rules: Rule[] = [
       ),
   },
   {
+    uses: ['FOYER_KEY_ENCRYPTION_KEY', 'FOYER_KEY_ENCRYPTION_KEY_OLD'],
+    check: ({ FOYER_KEY_ENCRYPTION_KEY: key, FOYER_KEY_ENCRYPTION_KEY_OLD: old }) =>
+      problemIf(
+        old !== undefined && old === key,
+        'FOYER_KEY_ENCRYPTION_KEY_OLD',
+        'equals FOYER_KEY_ENCRYPTION_KEY: name the key before it, or remove this one',
+      ),
+  },
+  {
     uses: ['NODE_ENV', 'PORT', 'METRICS_PORT', 'FOYER_PLAYGROUND_PORT'],
     check: (values) => [
       ...problemIf(values.METRICS_PORT === values.PORT, 'METRICS_PORT', 'equals PORT: choose another port'),

@@ -146,6 +146,12 @@ export const settings = {
       'generated into FOYER_DATA_DIR/keys with mode 0600 beside an embedded database; required with DATABASE_URL in production',
     secret: true,
   },
+  FOYER_KEY_ENCRYPTION_KEY_OLD: {
+    schema: sealingKey.optional(),
+    doc: 'The key before FOYER_KEY_ENCRYPTION_KEY, which then opens only, until `foyer key reseal` has sealed everything anew.',
+    fallback: 'none',
+    secret: true,
+  },
   FOYER_TRUSTED_PROXY_HOPS: {
     schema: integer(0, 10).default(0),
     doc: 'Reverse proxies in front of Foyer: how many entries of X-Forwarded-For, from the right, are theirs.',
@@ -299,6 +305,8 @@ export type Config = {
   mailFrom: string
   /** Absent: generated into the data directory. */
   keyEncryptionKey: Buffer | undefined
+  /** Opens only, while one key takes the place of the other. */
+  otherKeyEncryptionKey: Buffer | undefined
   accessTokenTtlSeconds: number
   refreshTokenTtlSeconds: number
   accessTokenAlg: 'ES256' | 'RS256' | 'EdDSA' | 'PS256'

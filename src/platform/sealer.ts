@@ -20,6 +20,8 @@ export type Sealer = {
   open(sealed: Uint8Array, aad: string): Buffer
   /** 32 bytes for one purpose, the same on every node that holds the key. */
   derive(purpose: string): Buffer
+  /** How everything begins that the key in force sealed. */
+  mark: Buffer
 }
 
 const version = 1
@@ -30,42 +32,60 @@ const headerBytes = 1 + keyIdBytes
 const overhead = headerBytes + nonceBytes + tagBytes
 const keyBytes = 32
 
-/** Layout: version, 4 bytes of key id, nonce, ciphertext, tag. */
-export function createSealer(key: Buffer): Sealer {
+export type SealingKeys = {
+  /** Seals, and opens what it sealed. */
+  key: Buffer
+  /** Opens only: the key before or after this one, while one takes the place of the other. */
+  other?: Buffer | undefined
+  /** What keys for one purpose are derived from; the key itself when there is none. */
+  root?: Buffer | undefined
+}
+
+/** A key of its own, so that a value derived for another purpose tells nothing about this one. */
+function sealingKeyOf(key: Buffer): { mark: Buffer; key: KeyObject } {
   if (key.length !== keyBytes) throw new TypeError('the key-encryption key must have 32 bytes')
-  const header = Buffer.concat([
-    Buffer.from([version]),
-    createHash('sha256').update(key).digest().subarray(0, keyIdBytes),
-  ])
+  const keyId = createHash('sha256').update(key).digest().subarray(0, keyIdBytes)
+  return {
+    mark: Buffer.concat([Buffer.from([version]), keyId]),
+    key: createSecretKey(expand(key, 'seal')),
+  }
+}
+
+const expand = (key: Buffer, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, '', `foyer:${purpose}`, keyBytes))
+
+/** Layout: version, 4 bytes of key id, nonce, ciphertext, tag. */
+export function createSealer({ key, other, root = key }: SealingKeys): Sealer {
+  const current = sealingKeyOf(key)
+  const known = [current, ...(other ? [sealingKeyOf(other)] : [])]
   const derived = new Map<string, Buffer>()
 
   function derive(purpose: string): Buffer {
-    const known = derived.get(purpose)
-    if (known) return known
-    const made = Buffer.from(hkdfSync('sha256', key, '', `foyer:${purpose}`, keyBytes))
+    const before = derived.get(purpose)
+    if (before) return before
+    const made = expand(root, purpose)
     derived.set(purpose, made)
     return made
   }
 
-  // The key itself seals nothing, so that a value derived for another purpose tells nothing about this one.
-  const sealing: KeyObject = createSecretKey(derive('seal'))
-
   function seal(plaintext: Uint8Array | string, aad: string): Buffer {
     const nonce = randomKey(nonceBytes)
-    const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(aad))
+    const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(aad))
     const body = cipher.update(typeof plaintext === 'string' ? Buffer.from(plaintext) : plaintext)
-    return Buffer.concat([header, nonce, body, cipher.final(), cipher.getAuthTag()])
+    return Buffer.concat([current.mark, nonce, body, cipher.final(), cipher.getAuthTag()])
   }
 
   function open(sealed: Uint8Array, aad: string): Buffer {
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
     if (bytes.length < overhead) throw new Error(`${aad} cannot be unsealed: it is too short`)
     if (bytes[0] !== version) throw new Error(`${aad} cannot be unsealed: its format is unknown`)
-    if (!bytes.subarray(0, headerBytes).equals(header)) {
+    const mark = bytes.subarray(0, headerBytes)
+    const sealing = known.find((each) => each.mark.equals(mark))
+    if (!sealing) {
       throw new Error(`${aad} was sealed under another FOYER_KEY_ENCRYPTION_KEY: bring that key back`)
     }
     const nonce = bytes.subarray(headerBytes, headerBytes + nonceBytes)
-    const decipher = createDecipheriv('aes-256-gcm', sealing, nonce)
+    const decipher = createDecipheriv('aes-256-gcm', sealing.key, nonce)
       .setAAD(Buffer.from(aad))
       .setAuthTag(bytes.subarray(-tagBytes))
     const body = decipher.update(bytes.subarray(headerBytes + nonceBytes, -tagBytes))
@@ -76,7 +96,7 @@ export function createSealer(key: Buffer): Sealer {
     }
   }
 
-  return { seal, open, derive }
+  return { seal, open, derive, mark: current.mark }
 }
 
 export type LoadedKey = {

@@ -181,6 +181,11 @@ describe('an error', () => {
       { ...production, DATABASE_URL: 'postgres://h/d' },
       'FOYER_KEY_ENCRYPTION_KEY',
     ],
+    [
+      'a former key that is none',
+      { FOYER_KEY_ENCRYPTION_KEY: `${'A'.repeat(43)}=`, FOYER_KEY_ENCRYPTION_KEY_OLD: `${'A'.repeat(43)}=` },
+      'FOYER_KEY_ENCRYPTION_KEY_OLD equals FOYER_KEY_ENCRYPTION_KEY',
+    ],
     ['a key that is too short', { FOYER_KEY_ENCRYPTION_KEY: 'c2hvcnQ=' }, 'must be 32 bytes in base64'],
     ['a database of another kind', { DATABASE_URL: 'mysql://h/d' }, 'postgres://'],
     ['two senders', { FOYER_MAIL_FROM: 'a@example.com, b@example.com' }, 'FOYER_MAIL_FROM must be like'],

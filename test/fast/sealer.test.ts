@@ -10,27 +10,27 @@ const place = 'signing_key.k1.private'
 
 describe('the sealer', () => {
   it('opens what it sealed, under the same place', () => {
-    const sealer = createSealer(key)
+    const sealer = createSealer({ key })
     expect(sealer.open(sealer.seal('ünder seal', place), place).toString()).toBe('ünder seal')
-    expect(createSealer(key).open(sealer.seal(Buffer.alloc(0), place), place)).toHaveLength(0)
+    expect(createSealer({ key }).open(sealer.seal(Buffer.alloc(0), place), place)).toHaveLength(0)
   })
 
   it('seals the same value differently each time and shows nothing of it', () => {
-    const sealer = createSealer(key)
+    const sealer = createSealer({ key })
     const [one, two] = [sealer.seal('secret', place), sealer.seal('secret', place)]
     expect(one.equals(two)).toBe(false)
     expect(one.includes('secret')).toBe(false)
   })
 
   it('refuses another place', () => {
-    const sealer = createSealer(key)
+    const sealer = createSealer({ key })
     expect(() => sealer.open(sealer.seal('secret', place), 'signing_key.k2.private')).toThrow(
       'altered or moved',
     )
   })
 
   it('refuses every flipped bit and every cut', () => {
-    const sealer = createSealer(key)
+    const sealer = createSealer({ key })
     const sealed = sealer.seal('secret', place)
     for (let at = 0; at < sealed.length; at += 1) {
       const flipped = Buffer.from(sealed)
@@ -41,16 +41,31 @@ describe('the sealer', () => {
   })
 
   it('says that another key sealed it', () => {
-    const sealed = createSealer(Buffer.alloc(32, 2)).seal('secret', place)
-    expect(() => createSealer(key).open(sealed, place)).toThrow('another FOYER_KEY_ENCRYPTION_KEY')
+    const sealed = createSealer({ key: Buffer.alloc(32, 2) }).seal('secret', place)
+    expect(() => createSealer({ key }).open(sealed, place)).toThrow('another FOYER_KEY_ENCRYPTION_KEY')
+  })
+
+  it('opens what another key sealed that it is given, and seals under its own', () => {
+    const old = createSealer({ key: Buffer.alloc(32, 2) })
+    const both = createSealer({ key, other: Buffer.alloc(32, 2) })
+    expect(both.open(old.seal('secret', place), place).toString()).toBe('secret')
+    expect(createSealer({ key }).open(both.seal('secret', place), place).toString()).toBe('secret')
+    expect(() => old.open(both.seal('secret', place), place)).toThrow('bring that key back')
+  })
+
+  it('derives from the root alone, whichever key seals', () => {
+    const root = Buffer.alloc(32, 3)
+    const one = createSealer({ key, root }).derive('cookies')
+    expect(createSealer({ key: Buffer.alloc(32, 2), root }).derive('cookies')).toEqual(one)
+    expect(createSealer({ key }).derive('cookies')).not.toEqual(one)
   })
 
   it('derives one lasting value per purpose', () => {
-    const one = createSealer(key).derive('cookies')
+    const one = createSealer({ key }).derive('cookies')
     expect(one).toHaveLength(32)
-    expect(createSealer(key).derive('cookies')).toEqual(one)
-    expect(createSealer(key).derive('refresh')).not.toEqual(one)
-    expect(createSealer(Buffer.alloc(32, 2)).derive('cookies')).not.toEqual(one)
+    expect(createSealer({ key }).derive('cookies')).toEqual(one)
+    expect(createSealer({ key }).derive('refresh')).not.toEqual(one)
+    expect(createSealer({ key: Buffer.alloc(32, 2) }).derive('cookies')).not.toEqual(one)
   })
 })
 

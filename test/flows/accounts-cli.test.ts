@@ -49,6 +49,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
       return {
         ...registry,
         keys: { list: async () => [key], rotate: async () => [key], bring: async () => [key] },
+        reseal: async () => [],
         unhurried: registry.db.unhurried,
         close: async () => {
           closed += 1

@@ -46,7 +46,7 @@ async function startOutbox(smtpUrl: string) {
   const results: MailResult[] = []
   const outbox = createOutbox({
     queue,
-    sealer: createSealer(Buffer.alloc(32, 7)),
+    sealer: createSealer({ key: Buffer.alloc(32, 7) }),
     mailer,
     clock,
     log,

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "instance" DROP COLUMN "derivation_root";
