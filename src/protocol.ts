@@ -1,6 +1,7 @@
 // The composition root of the protocol: the provider that is in force, and what stands around it. No logic here.
 import type Koa from 'koa'
 import type { Config } from './config/schema.ts'
+import { currentUnit, stage } from './features/artifacts/unit-of-work.ts'
 import { createAuthn } from './features/authn/service.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
@@ -12,6 +13,7 @@ import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
 import { followKeys } from './oidc/follow-keys.ts'
 import { createFirstPartyGrant } from './oidc/grants/first-party.ts'
+import { createTokenExchange } from './oidc/grants/token-exchange.ts'
 import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
 import { createMetadataServer } from './oidc/metadata.ts'
@@ -92,6 +94,7 @@ export function createProtocol(options: AppOptions) {
     findClient: findApp,
     browserHash: browser.hash,
   })
+  const stateOf = createTokenState({ artifacts, findClient: clientCache.find, clock: services.clock })
   return {
     authn: createSignIns(options),
     cookies,
@@ -107,8 +110,16 @@ export function createProtocol(options: AppOptions) {
       resources,
       sessionTtlSeconds: config.refreshTokenTtlSeconds,
     }),
+    tokenExchange: createTokenExchange({
+      ...config,
+      ...services,
+      ...claims,
+      resources,
+      stateOf,
+      record: (event) => stage(currentUnit(), services.audit.recordWrite(event)),
+    }),
     innerSecret: createInnerSecret(),
-    stateOf: createTokenState({ artifacts, findClient: clientCache.find, clock: services.clock }),
+    stateOf,
   }
 }
 

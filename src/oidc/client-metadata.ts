@@ -1,11 +1,18 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
 import { firstPartyGrant } from '../features/clients/first-party.ts'
+import { tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
 
 /** Grants that this version serves; a registration may name others for later. */
-const served = new Set<string>(['authorization_code', 'refresh_token', 'client_credentials', firstPartyGrant])
+const served = new Set<string>([
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  firstPartyGrant,
+  tokenExchangeGrant,
+])
 
 /** oidc-provider wants to hold a secret; it is compared by overrides.ts, with the hashes beside it. */
 const secretElsewhere = 'kept as a hash'

@@ -8,12 +8,13 @@ import type { Artifacts } from '../features/artifacts/service.ts'
 import type { SigningKey } from '../features/artifacts/signing-keys.ts'
 import { acrValues } from '../features/authn/next-step.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
-import { jtiOf } from './access-tokens.ts'
+import { createAccessTokenReader, jtiOf } from './access-tokens.ts'
 import { createAdapter } from './adapter.ts'
 import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
 import { grantRefusal } from './grant-refusal.ts'
 import type { FirstPartyGrant } from './grants/first-party.ts'
+import type { TokenExchange } from './grants/token-exchange.ts'
 import { protocolMethods } from './methods.ts'
 import { overridePrototypes } from './overrides.ts'
 import * as policy from './policy.ts'
@@ -30,6 +31,7 @@ export type ProviderDeps = {
   screens: Screens
   security: RequestSecurity
   firstPartyGrant: FirstPartyGrant
+  tokenExchange: TokenExchange
   cookies: CookiePolicy
   cookieKeys: CookieKeys
   signerOf: SignerOf
@@ -126,6 +128,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
       customizers: {
         jwt: (_ctx, token, jwt) => {
           jwt.payload.jti = jtiOf(claims.standingOf(token), String(jwt.payload.jti))
+          Object.assign(jwt.payload, deps.tokenExchange.claimsOf(token))
         },
       },
     },
@@ -142,6 +145,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
   })
   overridePrototypes(provider, artifacts)
   deps.firstPartyGrant.register(provider)
+  deps.tokenExchange.register(provider, createAccessTokenReader(keys, config.issuer))
   provider.use(protocolMethods as never)
   provider.use(grantRefusal as never)
   screens.attach(provider)

@@ -17,7 +17,25 @@ export type TokenStateDeps = {
 /** Of a token that is good: whose it is, unless a client holds it for itself. */
 export type TokenState = { person?: Claims; account?: AccountSnapshot }
 
+/** The clients that acted before the one that holds the token (RFC 8693 §4.1). */
+function formerActors({ act }: AccessTokenClaims): string[] {
+  const found: string[] = []
+  for (let actor = Object(act).act; actor; actor = Object(actor).act) found.push(String(Object(actor).sub))
+  return found
+}
+
 export function createTokenState({ artifacts, findClient, clock }: TokenStateDeps) {
+  /** A token that was traded stands on the grant of another client. All through whose hands it went must be good. */
+  async function isTraded(
+    claims: AccessTokenClaims,
+    { clientId }: { clientId?: unknown },
+    account: AccountSnapshot,
+  ): Promise<boolean> {
+    if (claims.act === undefined) return false
+    const clients = await Promise.all([String(clientId), ...formerActors(claims)].map(findClient))
+    return clients.every((client) => client?.enabled && admits(client.metadata.access, account))
+  }
+
   /** The account as it is now, when all that the token stands on is good; else nothing. */
   return async function stateOf(claims: AccessTokenClaims): Promise<TokenState | undefined> {
     if (claims.exp <= clock.seconds()) return undefined
@@ -30,9 +48,10 @@ export function createTokenState({ artifacts, findClient, clock }: TokenStateDep
     if (!standing) return claims.sub === claims.client_id ? {} : undefined
 
     const { grant, account } = state
-    if (!grant || grant.payload.clientId !== claims.client_id || grant.payload.accountId !== claims.sub)
+    if (grant?.payload.accountId !== claims.sub || account?.status !== 'active') return undefined
+    if (!admits(holder.metadata.access, account)) return undefined
+    if (grant.payload.clientId !== claims.client_id && !(await isTraded(claims, grant.payload, account)))
       return undefined
-    if (account?.status !== 'active' || !admits(holder.metadata.access, account)) return undefined
     return { person: claimsOf(account), account }
   }
 }

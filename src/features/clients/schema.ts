@@ -7,7 +7,15 @@ import { authMethods, securityContradictions, securityFields } from './security-
 import { isWebAddress, webAddress } from './web-address.ts'
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
-const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials', deviceGrant] as const
+/** RFC 8693 §2.1. */
+export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const grantTypes = [
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  deviceGrant,
+  tokenExchangeGrant,
+] as const
 
 /** Shown on the consent page, so no control characters and none that turn its direction around. */
 const name = z
@@ -138,6 +146,7 @@ function contradictions(client: Fields): [keyof Fields, string][] {
     [usesCode && client.response_types?.length === 0, 'response_types', 'must be ["code"] with that grant'],
     // RFC 6749 §4.4: only confidential clients
     [isPublic && grants.includes('client_credentials'), 'grant_types', 'client_credentials needs a secret'],
+    [isPublic && grants.includes(tokenExchangeGrant), 'grant_types', 'token-exchange needs a secret or keys'],
     [
       grants.includes('refresh_token') && !bringsRefresh,
       'grant_types',

@@ -1,0 +1,79 @@
+// Owns what a token stands for that is brought to be traded (RFC 8693 §2.1): a person's access token of ours that is
+// good now, in whichever form it was issued.
+import type { Provider } from 'oidc-provider'
+import {
+  type AccessTokenClaims,
+  jtiOf,
+  looksLikeJwt,
+  type ReadAccessToken,
+  type Standing,
+  standingOf,
+} from './access-tokens.ts'
+import type { StateOf } from './token-state.ts'
+
+/** RFC 8693 §4.1: who acts for the person, and inside it who did before. */
+export type Actor = { sub: string; client_id: string; act?: Actor }
+
+export type Subject = {
+  accountId: string
+  clientId: string
+  standing: Standing
+  expiresAt: number
+  /** The API it is for; none for a token that only userinfo takes. */
+  audience: string | undefined
+  scopes: ReadonlySet<string>
+  act: Actor | undefined
+  /** It is worth something to the holder of a key alone. */
+  isBound: boolean
+}
+
+type Read = { claims: AccessTokenClaims; standing: Standing }
+
+/** Opaque tokens say the same as structured ones, in other words. */
+async function readOpaque(provider: Provider, token: string): Promise<Read | undefined> {
+  const found = await provider.AccessToken.find(token)
+  if (!found?.accountId || !found.grantId || !found.clientId || !found.isValid) return undefined
+  const { accountId, clientId, grantId, sessionUid, expiresWithSession, exp, iat, jkt, scope } = found
+  const standing = { grantId, ...(expiresWithSession && { sessionUid }) }
+  const claims = {
+    iss: provider.issuer,
+    sub: accountId,
+    aud: '',
+    client_id: clientId,
+    exp: exp ?? 0,
+    iat: iat ?? 0,
+    jti: jtiOf(standing, ''),
+    ...(scope !== undefined && { scope }),
+    ...((jkt ?? found['x5t#S256']) && { cnf: { jkt: String(jkt) } }),
+  }
+  return { claims, standing }
+}
+
+function readStructured(read: ReadAccessToken, token: string): Read | undefined {
+  const claims = read(token)
+  const standing = claims && standingOf(claims.jti)
+  return standing && { claims, standing }
+}
+
+export type SubjectDeps = { provider: Provider; read: ReadAccessToken; stateOf: StateOf }
+
+/** Nothing for every token that is not good now, is not ours, or is a client's own. */
+export function createSubjectReader({ provider, read, stateOf }: SubjectDeps) {
+  return async function subjectOf(token: string): Promise<Subject | undefined> {
+    const found = looksLikeJwt(token) ? readStructured(read, token) : await readOpaque(provider, token)
+    if (!found) return undefined
+    const { claims, standing } = found
+    const state = await stateOf(claims)
+    if (!state?.account) return undefined
+    return {
+      accountId: claims.sub,
+      clientId: claims.client_id,
+      standing,
+      expiresAt: claims.exp,
+      audience: claims.aud || undefined,
+      scopes: new Set(claims.scope?.split(' ')),
+      act: claims.act as Actor | undefined,
+      isBound: claims.cnf !== undefined,
+    }
+  }
+}
