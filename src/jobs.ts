@@ -1,6 +1,7 @@
 // Owns which jobs there are and when the recurring ones are due. Inside the server, or in a worker of its own.
 import { reuseNoticeTask } from './features/authn/reuse-notice.ts'
 import { mailTask } from './features/outbox/service.ts'
+import { webhookTask } from './features/webhooks/schema.ts'
 import { startLoop } from './platform/loop.ts'
 import type { RunningQueue } from './platform/queue.ts'
 import type { Services } from './services.ts'
@@ -21,6 +22,8 @@ export async function runJobs({
   invitations,
   joinCodes,
   keyRotation,
+  webhookDeliveries,
+  webhookSending,
   log,
 }: Services): Promise<RunningQueue> {
   const tasks = {
@@ -30,12 +33,14 @@ export async function runJobs({
       for (const task of [mailTask, reuseNoticeTask]) await queue.discardDead(task)
       await invitations.sweep()
       await joinCodes.sweep()
+      await webhookDeliveries.sweep()
       const erased = await deletion.eraseDue()
       if (erased > 0) log.info({ event: 'accounts.erased', erased })
       const { rotated, dropped } = await keyRotation.keepSchedule()
       if (rotated.length + dropped.length > 0) log.info({ event: 'keys.kept', rotated, dropped })
     },
     [mailTask]: outbox.task,
+    [webhookTask]: webhookSending.task,
     [reuseNoticeTask]: reuseNotice.task,
   }
   const running = await queue.run(tasks, crontab)
@@ -44,6 +49,7 @@ export async function runJobs({
     async stop() {
       await running.stop()
       await seals.stop()
+      await webhookSending.stop()
     },
   }
 }

@@ -67,6 +67,7 @@ import { createTelemetry } from './platform/telemetry.ts'
 import { loadTemplates } from './platform/templates.ts'
 import { createTimekeeper } from './platform/timekeeper.ts'
 import { createTeamFeatures } from './teams.ts'
+import { createWebhookFeature } from './webhooks.ts'
 
 export type Role = 'server' | 'guest'
 
@@ -307,6 +308,7 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     ...inTeams,
     ...createKeys({ ...platform, sealer, audit }),
     ...departure,
+    ...createWebhookFeature({ ...platform, sealer, audit, outbox }),
     claimsOf,
   }
 }

@@ -12,6 +12,7 @@ import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts'
 import { type TeamRoutesDeps, teamRoutes } from './teams.ts'
 import { type UserPartRoutesDeps, userPartRoutes } from './user-parts.ts'
 import { type UserRoutesDeps, userRoutes } from './users.ts'
+import { type WebhookRoutesDeps, webhookRoutes } from './webhooks.ts'
 
 export type ManagementDeps = UserRoutesDeps &
   UserPartRoutesDeps &
@@ -24,7 +25,8 @@ export type ManagementDeps = UserRoutesDeps &
   ApiRoutesDeps &
   RecordRoutesDeps &
   KeyRoutesDeps &
-  EventRoutesDeps
+  EventRoutesDeps &
+  WebhookRoutesDeps
 
 /** Nothing is asked of the services before a request comes. */
 export const managementRoutes = (deps: ManagementDeps): Route[] => [
@@ -40,4 +42,5 @@ export const managementRoutes = (deps: ManagementDeps): Route[] => [
   ...recordRoutes(deps),
   ...keyRoutes(deps),
   ...eventRoutes(deps),
+  ...webhookRoutes(deps),
 ]

@@ -9,6 +9,7 @@ import { Fact } from './records.ts'
 import type { Route } from './route.ts'
 import { InvitationShown, MemberShown, TeamShown } from './teams-schema.ts'
 import { User, UserSession } from './users-schema.ts'
+import { DeliveryShown, WebhookShown } from './webhooks.ts'
 
 export type JsonSchema = Record<string, unknown>
 export type Operation = Record<string, unknown> & { operationId: string }
@@ -39,6 +40,8 @@ const named = {
   Api,
   Fact,
   Key,
+  Webhook: WebhookShown,
+  WebhookDelivery: DeliveryShown,
   Problem,
 }
 const nameOf = new Map<z.core.$ZodType, string>(Object.entries(named).map(([name, schema]) => [schema, name]))

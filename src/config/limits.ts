@@ -111,5 +111,11 @@ export const limits = {
   eventHeartbeatMs: seconds(5),
   /** How long a reader may let a full buffer stand before it is let go of; it comes back with its Last-Event-ID. */
   eventPatienceMs: seconds(10),
+  webhooks: 50,
+  webhookTimeoutMs: seconds(5),
+  /** How long deliveries are kept to be looked at and sent again. */
+  webhookDeliveriesKeptMs: days(30),
+  /** How long a secret signs beside the one that replaced it. */
+  webhookSecretOverlapMs: hours(24),
   drainMs: seconds(8),
 } as const

@@ -59,6 +59,12 @@ export const eventTypes = {
   'role.removed': 'A role was removed.',
   'role.assigned': 'An account got a role of the whole installation.',
   'role.unassigned': 'A role of the whole installation was taken off an account.',
+  'webhook.created': 'An address was given that is told of facts.',
+  'webhook.updated': 'A webhook was changed.',
+  'webhook.deleted': 'A webhook was removed.',
+  'webhook.secret_rotated': 'A webhook got a new secret to sign with.',
+  'webhook.disabled':
+    'A webhook was turned off, because its address failed for days or said that it is gone.',
   'key.created': 'A signing key was made.',
   'key.imported': 'An operator brought a signing key along.',
   'key.promoted': 'A signing key began to sign.',

@@ -4,6 +4,7 @@ import { lookup } from 'node:dns'
 import { request as plainRequest } from 'node:http'
 import { type RequestOptions, request as secureRequest } from 'node:https'
 import { BlockList, isIP, type LookupFunction, type Socket } from 'node:net'
+import { isLoopbackHost } from '../config/hosts.ts'
 import { seconds } from '../kernel/time.ts'
 
 const patienceMs = seconds(3)
@@ -35,17 +36,13 @@ export function createOutbound({
   timeoutMs?: number
 }): OutboundFetch {
   function check(url: URL): void {
-    const isOpen = url.protocol === 'https:' || (testHooks && url.protocol === 'http:')
-    if (!isOpen) throw new OutboundError(`${url.protocol} is not called`)
-    if (url.username !== '' || url.password !== '') throw new OutboundError('an address to call has no user')
-    const literal = url.hostname.replace(/^\[|\]$/g, '')
-    if (isIP(literal) !== 0) checkAddress(literal)
+    const refusal = refusalOf(url, { testHooks })
+    if (refusal !== undefined) throw new OutboundError(refusal)
   }
 
   function checkAddress(address: string | undefined): void {
     if (address === undefined) throw new OutboundError('the connection has no address')
-    if (isPublicAddress(address) || (testHooks && isLoopbackAddress(address))) return
-    throw new OutboundError(`${address} is not a public address`)
+    if (!isOpenAddress(address, testHooks)) throw new OutboundError(`${address} is not a public address`)
   }
 
   /** Looks a name up once, for the connection itself, and hands over nothing that may not be called. */
@@ -108,6 +105,20 @@ export function createOutbound({
     })
   }
 }
+
+/** Why an address is never called, as far as it tells so itself; where its name leads is seen when it is called. */
+export function refusalOf(url: URL, { testHooks }: { testHooks: boolean }): string | undefined {
+  const isOpen = url.protocol === 'https:' || (testHooks && url.protocol === 'http:')
+  if (!isOpen) return `${url.protocol} is not called`
+  if (url.username !== '' || url.password !== '') return 'an address to call has no user'
+  const literal = url.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(literal) !== 0 && !isOpenAddress(literal, testHooks)) return `${literal} is not a public address`
+  if (isLoopbackHost(literal) && !testHooks) return `${literal} is this machine`
+  return undefined
+}
+
+const isOpenAddress = (address: string, testHooks: boolean): boolean =>
+  isPublicAddress(address) || (testHooks && isLoopbackAddress(address))
 
 type Network = readonly [address: string, prefix: number, family: 'ipv4' | 'ipv6']
 

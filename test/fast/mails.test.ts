@@ -37,6 +37,7 @@ const longest: { [Name in TemplateName]: Record<string, string> } = {
   recovery_used: { device: userAgent, address, at },
   deletion_scheduled: { url: `https://id.example.com/restore?token=${token}`, until: at },
   account_restored: {},
+  webhook_disabled: { receiver: `events.example.com/${'x'.repeat(80)}`, at },
   team_invitation: { url: `https://id.example.com/invitation?token=${token}`, team: app, until: at },
 }
 

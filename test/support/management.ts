@@ -54,5 +54,5 @@ export function createManagement(issuer: string) {
 
 export const all = [
   'users:read users:write roles:read roles:write sessions:read sessions:write',
-  'clients:read clients:write audit:read keys:rotate',
+  'clients:read clients:write audit:read webhooks:write keys:rotate',
 ].join(' ')

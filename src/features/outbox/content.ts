@@ -164,6 +164,11 @@ const bodyOf: Record<TemplateName, (parts: Parts) => Block[]> = {
     paragraph(parts, 'mail.team_invitation.until'),
     { kind: 'small', text: parts.t('mail.team_invitation.ignore') },
   ],
+  webhook_disabled: (parts) => [
+    paragraph(parts, 'mail.webhook_disabled.lead'),
+    { kind: 'facts', facts: [parts.raw.receiver ?? '', parts.t('mail.fact_at', parts.values)] },
+    paragraph(parts, 'mail.webhook_disabled.next'),
+  ],
 }
 
 /** Blocks with a blank line between them: what a mail is where no HTML is shown. */

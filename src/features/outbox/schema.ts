@@ -18,6 +18,7 @@ export type TemplateValues = {
   deletion_scheduled: { url: string; until: string }
   account_restored: Record<never, string>
   team_invitation: { url: string; team: string; until: string }
+  webhook_disabled: { receiver: string; at: string }
 }
 
 export type TemplateName = keyof TemplateValues
@@ -38,6 +39,7 @@ export const templateNames = [
   'deletion_scheduled',
   'account_restored',
   'team_invitation',
+  'webhook_disabled',
 ] as const satisfies TemplateName[]
 
 type MailOf<Name extends TemplateName> = {
