@@ -14,7 +14,7 @@ export type DeliveriesDeps = {
   db: Pick<Db, 'inTransaction'>
   store: Pick<DeliveryStore, 'list' | 'find' | 'insert' | 'renew' | 'sweep'>
   webhooks: Pick<Webhooks, 'get'>
-  queue: Pick<Queue, 'enqueue'>
+  queue: Pick<Queue, 'enqueue' | 'also'>
   clock: Clock
 }
 
@@ -55,12 +55,10 @@ export function createDeliveries({ db, store, webhooks, queue, clock }: Deliveri
     assertEnabled(await webhooks.get(webhookId))
     const { state } = await known({ webhookId, id })
     if (state === 'pending') throw deliveryPending()
-    return db.inTransaction(async (tx) => {
-      const renewed = await store.renew(tx, { webhookId, id, now: clock.now() })
-      if (!renewed) throw deliveryPending()
-      await queue.enqueue(tx, look({ webhookId, lane: laneOf(id) }, 'now'))
-      return renewed
-    })
+    const wake = queue.also(look({ webhookId, lane: laneOf(id) }, 'now'))
+    const renewed = await store.renew({ webhookId, id, now: clock.now() }, wake)
+    if (!renewed) throw deliveryPending()
+    return renewed
   }
 
   async function sendTest(webhookId: string): Promise<Delivery> {

@@ -1,6 +1,7 @@
 // Owns the rows of deliveries and the lanes they travel in. Facts write theirs by a trigger; here they are found,
 // tried, and kept for a while. Whoever holds a lane is the only one who tries what is in it.
 import type { WebhookDelivery as DeliveryModel } from '../../generated/prisma/client.ts'
+import type { Bind, Write } from '../../platform/compose.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import { type Delivery, type DeliveryState, type LaneJob, laneOf } from './schema.ts'
 
@@ -47,13 +48,23 @@ export function createDeliveryStore(db: Pick<Db, 'prisma' | 'query'>) {
     return present(row)
   }
 
-  /** The one conditional update that sends it again: of any number at once exactly one gets the row. */
-  async function renew(tx: Tx, { webhookId, id, now }: OfDelivery & { now: Date }): Promise<Delivery | null> {
-    const [row] = await tx.webhookDelivery.updateManyAndReturn({
-      where: { webhookId, id, state: { not: 'pending' } },
-      data: { state: 'pending', tries: 0, nextAt: now },
-    })
-    return row ? present(row) : null
+  /** The one conditional update that sends it again, and its job: of any number at once exactly one gets the row. */
+  async function renew(
+    { webhookId, id, now }: OfDelivery & { now: Date },
+    wake: Wake,
+  ): Promise<Delivery | null> {
+    const values: unknown[] = []
+    const bind: Bind = (value, type) =>
+      `$${values.push(type === 'jsonb' ? JSON.stringify(value) : value)}::${type}`
+    const text = `WITH renewed AS (
+        UPDATE webhook_deliveries SET state = 'pending', tries = 0, next_at = ${bind(now, 'timestamptz')}
+        WHERE webhook_id = ${bind(webhookId, 'uuid')} AND id = ${bind(id, 'uuid')} AND state <> 'pending'
+        RETURNING id, type, at, data, state, tries, next_at AS "nextAt", tried_at AS "triedAt", status, error)
+      SELECT renewed.*, (${wake(bind)}) IS NOT NULL AS woken FROM renewed`
+    const [row] = await db.query<Delivery & { woken: boolean }>({ name: 'webhook_renew', text, values })
+    if (!row) return null
+    const { woken: _, ...delivery } = row
+    return delivery
   }
 
   /** Tells whether the lane was free; whoever is late with giving it back does not take it from its next holder. */
@@ -110,6 +121,7 @@ export function createDeliveryStore(db: Pick<Db, 'prisma' | 'query'>) {
 }
 
 type Inserted = Pick<Delivery, 'id' | 'type' | 'at'> & { data: Record<string, string> }
+type Wake = NonNullable<Write['also']>
 type Holding = { holder: string; now: Date; until: Date }
 
 const present = ({ webhookId: _, lane: __, state, ...row }: DeliveryModel): Delivery => ({
