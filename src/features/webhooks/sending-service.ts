@@ -7,6 +7,7 @@ import { OutboundError, type OutboundFetch } from '../../platform/outbound.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Queue } from '../../platform/queue.ts'
 import type { Sealer } from '../../platform/sealer.ts'
+import { createSideCalls } from '../../platform/side-calls.ts'
 import type { Audit } from '../audit/service.ts'
 import type { DeliveryStore } from './delivery-store.ts'
 import { judge, type Outcome } from './policy.ts'
@@ -31,32 +32,26 @@ export type SendingDeps = {
 
 /** Longer than any call takes. */
 const holdMs = seconds(30)
-/** Of one process; the jobs they came from are over meanwhile, so that mails wait for no receiver. */
-const callsAtOnce = 32
 const busyMs = seconds(1)
 
 export type Sending = ReturnType<typeof createSending>
 
 export function createSending(deps: SendingDeps) {
-  const { db, store, deliveryStore, queue, sealer, clock, log, audit } = deps
-  const underWay = new Set<Promise<void>>()
-  const stopping = Promise.withResolvers<undefined>()
+  const { db, store, deliveryStore, queue, sealer, clock, audit } = deps
+  const calls = createSideCalls({ name: 'webhook', log: deps.log })
 
   /** The job. Who finds the lane held leaves it to its holder, who looks again after giving it back. */
   async function task(payload: unknown): Promise<void> {
     const lane = payload as LaneJob
     const now = clock.now()
-    if (underWay.size >= callsAtOnce) return queue.enqueueAlone(look(lane, 'now', busyMs))
+    if (calls.isFull()) return queue.enqueueAlone(look(lane, 'now', busyMs))
     const holder = newId(now)
     const until = after(now, holdMs)
     // Should the holder be killed, nobody else would look again
     if (!(await deliveryStore.hold(lane, { holder, now, until }))) {
       return queue.enqueueAlone(look(lane, 'held', holdMs))
     }
-    const work = serve(lane, holder)
-      .catch((err: unknown) => log.warn({ event: 'webhook.not_served', err, ...lane }))
-      .finally(() => underWay.delete(work))
-    underWay.add(work)
+    calls.start(() => serve(lane, holder))
   }
 
   async function serve(lane: LaneJob, holder: string): Promise<void> {
@@ -83,7 +78,7 @@ export function createSending(deps: SendingDeps) {
     if (!webhook) return
     // A fact that was being written while it was turned off
     if (!webhook.enabled) return db.inTransaction((tx) => deliveryStore.giveUpAll(tx, webhookId))
-    const outcome = await Promise.race([send(webhook, delivery), stopping.promise])
+    const outcome = await calls.answerOf(send(webhook, delivery))
     // Another process makes the call; a receiver that gets it twice knows it by its id
     if (outcome === undefined) return
     await db.inTransaction((tx) => settle(tx, webhookId, { delivery, outcome }))
@@ -157,13 +152,7 @@ export function createSending(deps: SendingDeps) {
     await deps.announce(tx, { url: shown, at: now })
   }
 
-  /** Calls under way are left to the next process. */
-  async function stop(): Promise<void> {
-    stopping.resolve(undefined)
-    await Promise.all(underWay)
-  }
-
-  return { task, stop }
+  return { task, stop: calls.stop }
 }
 
 type Tried = { delivery: Delivery; outcome: Outcome }
