@@ -117,6 +117,10 @@ describe.skipIf(!pythonIsThere)('the quest API with Foyer', () => {
     const byAda = await ask(api, '/check-ins', { token: tokens.ada, json: { token } })
     expect([byAda.status, byAda.body.code]).toEqual([403, 'organizer_required'])
 
+    // The JSON door puts the roles into its tokens for an API as well
+    const byGrace = await ask(api, '/check-ins', { token: tokens.grace, json: { token } })
+    expect([byGrace.status, byGrace.body.points]).toEqual([201, 15])
+
     const own = await showCode(tokens.organizer, 'letter')
     const byOneself = await ask(api, '/check-ins', { token: tokens.organizer, json: { token: own } })
     expect([byOneself.status, byOneself.body.code]).toEqual([403, 'own_check_in'])

@@ -46,6 +46,22 @@ describe('signing in through the JSON door', () => {
     expect(claimsIn(body.access_token).aud).toBe('urn:demo:quests')
   })
 
+  it('tells the API that is asked for in which roles the person is, anew at each refresh', async () => {
+    const admin = { email: 'admin@example.test', password: 'difference-engine-1822' }
+    const { access_token, refresh_token } = await door.signIn({ ...admin, resource: 'urn:demo:quests' })
+    expect(claimsIn(access_token)).toMatchObject({ roles: ['admin'], scope: 'quests:read quests:write' })
+
+    const actor = { kind: 'system' } as const
+    const about = { accountId: String(claimsIn(access_token).sub), role: 'organizer' }
+    await app.services.assignments.assign(actor, about)
+    const { body } = await door.refresh(refresh_token)
+    expect(claimsIn(body.access_token)).toMatchObject({ roles: ['admin', 'organizer'] })
+    await app.services.assignments.unassign(actor, about)
+
+    const { access_token: own } = await door.signIn(admin)
+    expect(claimsIn(own)).not.toHaveProperty('roles')
+  })
+
   it('refuses an API that is not open to it, and counts no failure', async () => {
     const { status, body } = await door.login({ ...ada, resource: 'urn:nobody:knows' })
     expect(status).toBe(400)

@@ -65,6 +65,9 @@ export function createFirstPartyGrant({ claims, resources, sessionTtlSeconds }: 
 
     const grant = new provider.Grant({ accountId, clientId: client.clientId })
     grant.addResourceScope(identifier, info.scope)
+    // The owner's own API reads them in the token; /auth/me tells whoever holds it anyway
+    const isNamed = ctx.oidc.params?.resource !== undefined
+    if (isNamed) grant.addOIDCScope('roles')
     const grantId = await grant.save()
     ctx.oidc.entity('Grant', grant)
     const bound = await openSession(ctx, proof, grantId)
@@ -81,7 +84,7 @@ export function createFirstPartyGrant({ claims, resources, sessionTtlSeconds }: 
       acr,
       authTime,
       resource: identifier,
-      scope: info.scope,
+      scope: isNamed ? `${info.scope} roles` : info.scope,
       rotations: 0,
     })
     ctx.oidc.entity('RefreshToken', refreshToken)
