@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Apis } from '../features/clients/apis-service.ts'
 import type { ManagedApi } from '../features/clients/apis-store.ts'
 import { assertHolds, type Permission } from './caller.ts'
-import { ById, Id, listRoute, type Route, route } from './route.ts'
+import { ById, Id, listRoute, noBody, type Route, route } from './route.ts'
 
 export type ApiRoutesDeps = {
   apis: Apis
@@ -30,7 +30,10 @@ export const Api = z.object({
   scopes: z.array(z.string()),
   /** Any client may ask for it; otherwise only those that were allowed to. */
   open_to_all: z.boolean(),
+  /** Its tokens tell in `permissions` what the person may do by their roles. */
+  wants_permissions: z.boolean(),
   created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
 })
 const SavedApi = z.strictObject({
   name: z
@@ -41,6 +44,7 @@ const SavedApi = z.strictObject({
     .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters'),
   scopes,
   open_to_all: z.boolean().default(false),
+  wants_permissions: z.boolean().default(false),
 })
 const ByApiClient = z.strictObject({ id: ApiId, client_id: Id })
 const Allowed = z.object({
@@ -52,15 +56,22 @@ const Allowed = z.object({
 /** `serves`: the client is the API itself, and may introspect its tokens. */
 const Allow = z.strictObject({ scopes, serves: z.boolean().default(false) })
 
-const present = ({ identifier, name, scopes, openToAll, createdAt }: ManagedApi) => ({
+const present = ({ identifier, name, scopes, openToAll, wantsPermissions, ...api }: ManagedApi) => ({
   identifier,
   name,
   scopes,
   open_to_all: openToAll,
-  created_at: createdAt.toISOString(),
+  wants_permissions: wantsPermissions,
+  created_at: api.createdAt.toISOString(),
+  updated_at: api.updatedAt.toISOString(),
 })
+const replyWith = (api: ManagedApi) => ({ body: present(api), version: api.updatedAt })
 
-export function apiRoutes({ apis, managementApi }: ApiRoutesDeps): Route[] {
+export function apiRoutes(deps: ApiRoutesDeps): Route[] {
+  return [...ofApis(deps), ...clientsOfApis(deps)]
+}
+
+function ofApis({ apis }: ApiRoutesDeps): Route[] {
   return [
     listRoute({
       path: '/apis',
@@ -76,26 +87,49 @@ export function apiRoutes({ apis, managementApi }: ApiRoutesDeps): Route[] {
     route({
       method: 'GET',
       path: '/apis/:id',
+      versioned: true,
       summary: 'One API, by its identifier.',
       permission: read,
       limit: 'api.read',
       params: ById,
       answer: { status: 200, schema: Api },
-      handle: async ({ params }) => ({ body: present(await apis.get(params.id)) }),
+      handle: async ({ params }) => replyWith(await apis.get(params.id)),
     }),
     route({
       method: 'PUT',
       path: '/apis/:id',
+      versioned: true,
       summary: 'Registers an API, or changes the one that is there.',
       permission: write,
       limit: 'api.write',
       params: ByApi,
       body: SavedApi,
       answer: { status: 200, schema: Api },
-      async handle({ caller, params, body: { open_to_all: openToAll, ...api } }) {
-        return { body: present(await apis.save(caller.actor, { ...api, openToAll, identifier: params.id })) }
+      async handle({ caller, params, body, expected }) {
+        const { open_to_all: openToAll, wants_permissions: wantsPermissions, ...api } = body
+        const saved = { ...api, openToAll, wantsPermissions, identifier: params.id, expected }
+        return replyWith(await apis.save(caller.actor, saved))
       },
     }),
+    route({
+      method: 'DELETE',
+      path: '/apis/:id',
+      summary:
+        'Removes an API with what clients could ask for there. Refused while it is the default API of a client.',
+      permission: write,
+      limit: 'api.write',
+      params: ById,
+      answer: { status: 204, schema: noBody },
+      async handle({ caller, params }) {
+        await apis.remove(caller.actor, params.id)
+        return { body: undefined }
+      },
+    }),
+  ]
+}
+
+function clientsOfApis({ apis, managementApi }: ApiRoutesDeps): Route[] {
+  return [
     route({
       method: 'PUT',
       path: '/apis/:id/clients/:client_id',
@@ -109,6 +143,19 @@ export function apiRoutes({ apis, managementApi }: ApiRoutesDeps): Route[] {
         if (identifier === managementApi) assertHolds(caller, body.scopes)
         await apis.allow(caller.actor, client_id, { identifier, ...body })
         return { body: { identifier, client_id, ...body } }
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/apis/:id/clients/:client_id',
+      summary: 'Takes away what a client was allowed at an API.',
+      permission: write,
+      limit: 'api.write',
+      params: ByApiClient,
+      answer: { status: 204, schema: noBody },
+      async handle({ caller, params: { id, client_id } }) {
+        await apis.disallow(caller.actor, client_id, id)
+        return { body: undefined }
       },
     }),
   ]

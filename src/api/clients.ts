@@ -7,7 +7,7 @@ import { assertHolds, type Caller, type Permission } from './caller.ts'
 import { ById, listRoute, noBody, type Route, route } from './route.ts'
 
 export type ClientRoutesDeps = {
-  clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'rotateSecret' | 'remove'>
+  clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'setEnabled' | 'rotateSecret' | 'remove'>
   /** Which scopes of this API a client may ask for. */
   managementScopesOf: (clientId: string) => Promise<Iterable<string>>
 }
@@ -158,7 +158,26 @@ function changeRoutes(deps: ClientRoutesDeps): Route[] {
 
 function endRoutes(deps: ClientRoutesDeps): Route[] {
   const { clients } = deps
+  const turning = (path: string, summary: string, enabled: boolean): Route =>
+    route({
+      method: 'POST',
+      path,
+      summary,
+      permission: write,
+      limit: 'api.write',
+      params: ById,
+      answer: { status: 200, schema: Client },
+      handle: async ({ caller, params: { id } }) =>
+        replyWith(await clients.setEnabled(caller.actor, id, enabled)),
+    })
+
   return [
+    turning(
+      '/clients/:id/disable',
+      'Disables a client: until it is enabled it gets no tokens, and those it has are worth nothing.',
+      false,
+    ),
+    turning('/clients/:id/enable', 'Enables a disabled client, with what people granted it.', true),
     route({
       method: 'POST',
       path: '/clients/:id/rotate-secret',

@@ -30,6 +30,16 @@ const RoleList = z.object({
 const Permissions = z.object({ data: z.array(z.string()), next_cursor: z.null() })
 
 const present = ({ builtIn, ...role }: ListedRole) => ({ ...role, built_in: builtIn })
+const replyWith = (role: Omit<ListedRole, 'builtIn'>) => ({
+  body: role,
+  ...(role.updatedAt && { version: role.updatedAt }),
+})
+const showOne = {
+  method: 'GET',
+  versioned: true,
+  limit: 'api.read',
+  answer: { status: 200, schema: RoleShown },
+} as const
 
 export function roleRoutes({ roles }: RoleRoutesDeps): Route[] {
   return [
@@ -72,21 +82,29 @@ function ofInstallation(roles: Roles): Route[] {
       answer: { status: 201, schema: RoleShown },
       async handle({ caller, body }) {
         const role = await roles.create(scopedActor(caller), body)
-        return { body: role, location: `/roles/${role.name}` }
+        return { ...replyWith(role), location: `/roles/${role.name}` }
       },
+    }),
+    route({
+      ...showOne,
+      path: '/roles/:name',
+      summary: 'One role of the installation.',
+      permission: readAll,
+      params: ByName,
+      handle: async ({ caller, params }) => replyWith(await roles.get(scopedActor(caller), params)),
     }),
     route({
       method: 'PATCH',
       path: '/roles/:name',
+      versioned: true,
       summary: 'Changes what a role holds, for everybody who has it.',
       permission: writeAll,
       limit: 'api.write',
       params: ByName,
       body: ChangeRole,
       answer: { status: 200, schema: RoleShown },
-      handle: async ({ caller, params, body }) => ({
-        body: await roles.change(scopedActor(caller), { ...params, ...body }),
-      }),
+      handle: async ({ caller, params, body, expected }) =>
+        replyWith(await roles.change(scopedActor(caller), { ...params, ...body, expected })),
     }),
     route({
       method: 'DELETE',
@@ -132,21 +150,30 @@ function ofTeams(roles: Roles): Route[] {
       answer: { status: 201, schema: RoleShown },
       async handle({ caller, params, body }) {
         const role = await roles.create(scopedActor(caller), { teamId: params.id, ...body })
-        return { body: role, location: `/teams/${params.id}/roles/${role.name}` }
+        return { ...replyWith(role), location: `/teams/${params.id}/roles/${role.name}` }
       },
+    }),
+    route({
+      ...showOne,
+      path: '/teams/:id/roles/:name',
+      summary: 'One role in a team.',
+      permission: readTeam,
+      params: ByTeamAndName,
+      handle: async ({ caller, params: { id, name } }) =>
+        replyWith(await roles.get(scopedActor(caller), { teamId: id, name })),
     }),
     route({
       method: 'PATCH',
       path: '/teams/:id/roles/:name',
+      versioned: true,
       summary: 'Changes what a role in a team holds.',
       permission: writeTeam,
       limit: 'api.write',
       params: ByTeamAndName,
       body: ChangeRole,
       answer: { status: 200, schema: RoleShown },
-      handle: async ({ caller, params: { id, name }, body }) => ({
-        body: await roles.change(scopedActor(caller), { teamId: id, name, ...body }),
-      }),
+      handle: async ({ caller, params: { id, name }, body, expected }) =>
+        replyWith(await roles.change(scopedActor(caller), { teamId: id, name, ...body, expected })),
     }),
     route({
       method: 'DELETE',

@@ -13,14 +13,23 @@ export const TeamShown = z.object({
   name: z.string(),
   description: z.string().nullable(),
   created_at: moment,
+  updated_at: moment,
 })
 
-export const presentTeam = ({ id, slug, name, description, createdAt }: Team): z.input<typeof TeamShown> => ({
+export const presentTeam = ({
+  id,
+  slug,
+  name,
+  description,
+  createdAt,
+  updatedAt,
+}: Team): z.input<typeof TeamShown> => ({
   id,
   slug,
   name,
   description,
   created_at: createdAt.toISOString(),
+  updated_at: updatedAt.toISOString(),
 })
 
 export const ByMember = z.strictObject({ id: Id, user_id: Id })

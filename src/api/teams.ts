@@ -1,7 +1,7 @@
 // Owns the routes about teams and who belongs to them. Who may do what to which team is asked by the services, on the
 // locked team; to whom a team is unknown it is one that never was.
 import type { Members } from '../features/teams/members-service.ts'
-import { ChangeTeam, CreateTeam } from '../features/teams/schema.ts'
+import { ChangeTeam, CreateTeam, type Team } from '../features/teams/schema.ts'
 import type { Teams } from '../features/teams/service.ts'
 import { type Permission, scopedActor } from './caller.ts'
 import { ById, listRoute, noBody, type Route, route } from './route.ts'
@@ -25,6 +25,8 @@ export type TeamRoutesDeps = {
 
 const read: Permission = { scope: 'teams:read', reach: 'own' }
 const write: Permission = { scope: 'teams:write', reach: 'own' }
+
+const replyWith = (team: Team) => ({ body: presentTeam(team), version: team.updatedAt })
 
 export function teamRoutes({ teams, members }: TeamRoutesDeps): Route[] {
   return [...ofTeams(teams), ...ofMembers(members), ...ofOwners(members)]
@@ -54,33 +56,33 @@ function ofTeams(teams: TeamRoutesDeps['teams']): Route[] {
       answer: { status: 201, schema: TeamShown },
       async handle({ caller, body }) {
         const team = await teams.create(scopedActor(caller), body)
-        return { body: presentTeam(team), location: `/teams/${team.id}` }
+        return { ...replyWith(team), location: `/teams/${team.id}` }
       },
     }),
     route({
       method: 'GET',
       path: '/teams/:id',
+      versioned: true,
       summary: 'One team.',
       permission: read,
       limit: 'api.read',
       params: ById,
       answer: { status: 200, schema: TeamShown },
-      handle: async ({ caller, params }) => ({
-        body: presentTeam(await teams.get(scopedActor(caller), { teamId: params.id })),
-      }),
+      handle: async ({ caller, params }) =>
+        replyWith(await teams.get(scopedActor(caller), { teamId: params.id })),
     }),
     route({
       method: 'PATCH',
       path: '/teams/:id',
+      versioned: true,
       summary: 'Changes slug, name and description; a description that is null goes.',
       permission: write,
       limit: 'api.write',
       params: ById,
       body: ChangeTeam,
       answer: { status: 200, schema: TeamShown },
-      handle: async ({ caller, params, body }) => ({
-        body: presentTeam(await teams.update(scopedActor(caller), { teamId: params.id, ...body })),
-      }),
+      handle: async ({ caller, params, body, expected }) =>
+        replyWith(await teams.update(scopedActor(caller), { teamId: params.id, ...body, expected })),
     }),
     route({
       method: 'DELETE',

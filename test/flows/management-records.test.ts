@@ -108,6 +108,30 @@ describe('a client', () => {
     await expect.poll(() => api.machineToken(undefined, client).then(String, String)).toContain('401')
   })
 
+  it('that is disabled gets nothing, and all of it again when it is enabled', async () => {
+    const client = await createClient({ grant_types: ['client_credentials'] })
+    await ask('PUT', `/apis/urn:demo:quests/clients/${client.client_id}`, { scopes: ['quests:read'] })
+    const asked = () => api.machineToken('quests:read', client, 'urn:demo:quests').then(() => 'given', String)
+    await expect.poll(asked).toBe('given')
+    const path = `/clients/${client.client_id}`
+    const etag = (await ask('GET', path)).headers.get('etag')
+    const disabled = await ask('POST', `${path}/disable`)
+    expect([disabled.status, disabled.body.enabled]).toEqual([200, false])
+    expect(disabled.headers.get('etag')).not.toBe(etag)
+    await expect.poll(asked).toMatch(/401/)
+    const again = await ask('POST', `${path}/disable`)
+    expect(again.headers.get('etag')).toBe(disabled.headers.get('etag'))
+    expect((await ask('POST', `${path}/enable`)).body.enabled).toBe(true)
+    await expect.poll(asked).toBe('given')
+    expect((await ask('POST', '/clients/nobody/enable')).body.code).toBe('client_not_found')
+    expect((await ask('POST', '/clients/foyer-first-party/disable')).status).toBe(403)
+    const types = await app.auditTypes()
+    expect(types.filter((type) => /^client\.(dis|en)abled$/.test(type))).toEqual([
+      'client.disabled',
+      'client.enabled',
+    ])
+  })
+
   it('of the JSON door is nobody’s to change', async () => {
     const path = '/clients/foyer-first-party'
     expect((await ask('PUT', path, robot)).status).toBe(403)
@@ -165,6 +189,33 @@ describe('an API', () => {
     await expect
       .poll(() => api.machineToken('games:read', client).then((token) => decodeJwt(token).aud, String))
       .toBe('https://games.example/api')
+  })
+
+  it('is removed with what clients could ask for there, once it is nobody’s default', async () => {
+    const client = await createClient({ grant_types: ['client_credentials'] })
+    await ask('PUT', '/apis/urn:chess', { name: 'Chess', scopes: ['chess:play'], wants_permissions: true })
+    expect((await ask('GET', '/apis/urn:chess')).body.wants_permissions).toBe(true)
+    await ask('PUT', `/apis/urn:chess/clients/${client.client_id}`, { scopes: ['chess:play'] })
+    await ask('PATCH', `/clients/${client.client_id}`, { default_resource: 'urn:chess' })
+    const kept = await ask('DELETE', '/apis/urn:chess')
+    expect([kept.status, kept.body.code]).toEqual([409, 'api_in_use'])
+    await ask('PATCH', `/clients/${client.client_id}`, { default_resource: null })
+    expect((await ask('DELETE', '/apis/urn:chess')).status).toBe(204)
+    expect([
+      (await ask('GET', '/apis/urn:chess')).status,
+      (await ask('DELETE', '/apis/urn:chess')).status,
+    ]).toEqual([404, 404])
+    await expect.poll(() => api.machineToken('chess:play', client, 'urn:chess').catch(String)).toMatch(/400/)
+    const own = encodeURIComponent(`${app.issuer}/api/v1`)
+    expect((await ask('DELETE', `/apis/${own}`)).status).toBe(403)
+  })
+
+  it('takes back what it allowed a client', async () => {
+    const client = await createClient({ grant_types: ['client_credentials'] })
+    const path = `/apis/urn:demo:quests/clients/${client.client_id}`
+    await ask('PUT', path, { scopes: ['quests:read'], serves: true })
+    expect([(await ask('DELETE', path)).status, (await ask('DELETE', path)).status]).toEqual([204, 404])
+    expect((await ask('DELETE', '/apis/urn:demo:quests/clients/foyer-first-party')).status).toBe(403)
   })
 
   it('that manages Foyer keeps its scopes; what is no address, or not there, is refused', async () => {

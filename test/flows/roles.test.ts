@@ -50,6 +50,7 @@ describe('an own role', () => {
       description: null,
       permissions: ['desk.open', 'quests:verify'],
       builtIn: false,
+      updatedAt: expect.any(Date),
     })
     expect((await roles.list(operator)).slice(0, 3).map((role) => role.name)).toEqual([
       'admin',
@@ -64,7 +65,8 @@ describe('an own role', () => {
       permissions: ['desk.open'],
       description: 'At the desk',
     })
-    expect(changed).toEqual({ name, permissions: ['desk.open'], description: 'At the desk' })
+    const updatedAt = expect.any(Date)
+    expect(changed).toEqual({ name, permissions: ['desk.open'], description: 'At the desk', updatedAt })
     expect(await app.auditTypes()).toContain('role.defined')
   })
 

@@ -1,12 +1,13 @@
 // Owns APIs as they are managed: registered, changed, and which clients may ask for what there.
-import { forbidden, notFound } from '../../kernel/errors.ts'
+import { conflict, forbidden, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import type { Clock } from '../../kernel/time.ts'
+import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import type { ApisStore, ManagedApi } from './apis-store.ts'
 import { firstPartyClient, managementApi } from './first-party.ts'
-import type { Api, ClientApi, ClientStore } from './store.ts'
+import type { ClientApi, ClientStore, SavedApi } from './store.ts'
 
 export type ApisDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -33,11 +34,17 @@ export function createApis({ db, store, clientStore, clock, audit, issuer }: Api
   }
 
   /** An API may be new to every client, so all of them are read again. */
-  async function save(actor: Actor, api: Api): Promise<ManagedApi> {
+  async function save(
+    actor: Actor,
+    { expected, ...api }: SavedApi & { expected?: readonly Date[] | undefined },
+  ): Promise<ManagedApi> {
     // Its scopes are those that the routes ask for, in every installation
     if (api.identifier === managementApi(issuer)) throw forbidden()
     await db.inTransaction(async (tx) => {
-      await clientStore.upsertApi(tx, { ...api, now: clock.now() })
+      const before = await store.lockVersion(tx, api.identifier)
+      assertVersion(before, expected)
+      const now = clock.now()
+      await clientStore.upsertApi(tx, { ...api, now: before ? nextVersion(before, now) : now })
       await audit.record(tx, {
         type: 'api.saved',
         actor,
@@ -65,5 +72,28 @@ export function createApis({ db, store, clientStore, clock, audit, issuer }: Api
     })
   }
 
-  return { get, list, save, allow }
+  /** Not while it is some client's own API: their tokens would be for nothing. */
+  async function remove(actor: Actor, identifier: string): Promise<void> {
+    if (identifier === managementApi(issuer)) throw forbidden()
+    await db.inTransaction(async (tx) => {
+      if (!(await store.lockVersion(tx, identifier))) throw notFound()
+      if (await store.isDefault(tx, identifier)) throw conflict('api_in_use')
+      await store.remove(tx, identifier)
+      await audit.record(tx, { type: 'api.deleted', actor, details: { api: identifier } })
+      await clientStore.notify(tx, '*')
+    })
+  }
+
+  /** Takes away what was allowed to one client; where the API is open to all, it is a client like any other. */
+  async function disallow(actor: Actor, clientId: string, identifier: string): Promise<void> {
+    if (clientId === firstPartyClient) throw forbidden()
+    await db.inTransaction(async (tx) => {
+      if (!(await store.disallow(tx, { identifier, clientId }))) throw notFound()
+      const details = { api: identifier, scopes: [], serves: false }
+      await audit.record(tx, { type: 'api.client_allowed', actor, clientId, details })
+      await clientStore.notify(tx, clientId)
+    })
+  }
+
+  return { get, list, save, remove, allow, disallow }
 }

@@ -1,11 +1,12 @@
 // Owns reading APIs as they are managed. What a client may ask of one, as the protocol reads it, is store.ts.
-import type { Db } from '../../platform/postgres.ts'
-import type { Api } from './store.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
+import type { SavedApi } from './store.ts'
 
-export type ManagedApi = Api & { createdAt: Date }
+export type ManagedApi = Required<SavedApi> & { createdAt: Date; updatedAt: Date }
 export type ApisStore = ReturnType<typeof createApisStore>
 
-const columns = 'identifier, name, scopes, open_to_all AS "openToAll", created_at AS "createdAt"'
+const columns = `identifier, name, scopes, open_to_all AS "openToAll", wants_permissions AS "wantsPermissions",
+  created_at AS "createdAt", updated_at AS "updatedAt"`
 
 export function createApisStore(db: Pick<Db, 'query'>) {
   const list = ({ after, limit }: { after?: string | undefined; limit: number }): Promise<ManagedApi[]> =>
@@ -24,5 +25,30 @@ export function createApisStore(db: Pick<Db, 'query'>) {
     return row ?? null
   }
 
-  return { list, find }
+  /** Changes of one API wait for each other here; one that is not there yet has no version. */
+  async function lockVersion(tx: Tx, identifier: string): Promise<Date | undefined> {
+    const [row] = await tx.$queryRaw<{ updatedAt: Date }[]>`
+      SELECT updated_at AS "updatedAt" FROM apis WHERE identifier = ${identifier} FOR UPDATE`
+    return row?.updatedAt
+  }
+
+  /** Whom tokens for it would be made for without being asked: clients whose own API it is. */
+  async function isDefault(tx: Tx, identifier: string): Promise<boolean> {
+    const client = await tx.client.findFirst({
+      where: { defaultResource: identifier },
+      select: { id: true },
+    })
+    return client !== null
+  }
+
+  /** What clients may ask for there goes with it. */
+  async function remove(tx: Tx, identifier: string): Promise<void> {
+    await tx.api.delete({ where: { identifier }, select: { identifier: true } })
+  }
+
+  async function disallow(tx: Tx, { identifier, clientId }: { identifier: string; clientId: string }) {
+    return (await tx.apiClient.deleteMany({ where: { identifier, clientId } })).count === 1
+  }
+
+  return { list, find, lockVersion, isDefault, remove, disallow }
 }

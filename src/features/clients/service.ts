@@ -10,6 +10,7 @@ import {
 import type { Actor } from '../../kernel/events.ts'
 import { hashSecret, issueSecret, newId } from '../../kernel/secrets.ts'
 import { after, type Clock, hours } from '../../kernel/time.ts'
+import { nextVersion } from '../../kernel/versions.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import type { AuditDetails } from '../audit/store.ts'
@@ -109,9 +110,7 @@ export function createClients(deps: ClientsDeps) {
   ): Promise<Client> {
     assertOwners(id)
     const before = await get(id)
-    const now = clock.now()
-    // Later than the change before it, so that each has a version of its own
-    const moved = now > before.updatedAt ? now : after(before.updatedAt, 1)
+    const moved = nextVersion(before.updatedAt, clock.now())
     if (needsSecret(metadata) && !needsSecret(before.metadata)) throw invalidInput([becomesConfidential])
     assertServed(metadata)
     // What it named before may have been deleted since, and need not be there to stay
@@ -121,6 +120,23 @@ export function createClients(deps: ClientsDeps) {
       if (!client) throw expected ? preconditionFailed() : notFound('client_not_found')
       const details = isSameAccess(before.metadata, metadata) ? {} : accessDetails(metadata)
       await audit.record(tx, { type: 'client.updated', actor, clientId: id, ...details })
+      await store.notify(tx, id)
+      return client
+    })
+  }
+
+  /** One that is disabled is unknown to the protocol, and what it holds is worth nothing until it is enabled again. */
+  async function setEnabled(actor: Actor, id: string, enabled: boolean): Promise<Client> {
+    assertOwners(id)
+    return db.inTransaction(async (tx) => {
+      const before = await store.lock(tx, id)
+      if (!before) throw notFound('client_not_found')
+      if (before.enabled === enabled) return before
+      const client = await store.setEnabled(tx, id, {
+        enabled,
+        now: nextVersion(before.updatedAt, clock.now()),
+      })
+      await audit.record(tx, { type: enabled ? 'client.enabled' : 'client.disabled', actor, clientId: id })
       await store.notify(tx, id)
       return client
     })
@@ -172,7 +188,19 @@ export function createClients(deps: ClientsDeps) {
     })
   }
 
-  return { get, find: store.find, list, create, createKnown, update, remove, rotateSecret, saveApi, allowApi }
+  return {
+    get,
+    find: store.find,
+    list,
+    create,
+    createKnown,
+    update,
+    setEnabled,
+    remove,
+    rotateSecret,
+    saveApi,
+    allowApi,
+  }
 }
 
 /** The client of the JSON door follows first-party.ts; with a secret somebody could authenticate as it. */

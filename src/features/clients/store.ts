@@ -121,6 +121,10 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     return row ? present(row) : null
   }
 
+  async function setEnabled(tx: Tx, id: string, { enabled, now }: { enabled: boolean; now: Date }) {
+    return present(await tx.client.update({ where: { id }, data: { enabled, updatedAt: now } }))
+  }
+
   const remove = async (tx: Tx, id: string): Promise<boolean> =>
     (await tx.client.deleteMany({ where: { id } })).count === 1
 
@@ -161,8 +165,8 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     const { identifier, name, scopes, openToAll, wantsPermissions = false, now } = api
     await tx.api.upsert({
       where: { identifier },
-      create: { identifier, name, scopes, openToAll, wantsPermissions, createdAt: now },
-      update: { name, scopes, openToAll, wantsPermissions },
+      create: { identifier, name, scopes, openToAll, wantsPermissions, createdAt: now, updatedAt: now },
+      update: { name, scopes, openToAll, wantsPermissions, updatedAt: now },
     })
   }
 
@@ -190,6 +194,7 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     list,
     insert,
     update,
+    setEnabled,
     remove,
     lock,
     insertSecret,

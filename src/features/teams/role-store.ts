@@ -1,7 +1,7 @@
 // Owns the rows of roles that are not built in, and which accounts hold those of the whole installation.
 import type { Role as RoleModel } from '../../generated/prisma/client.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import type { OwnRole } from './schema.ts'
+import type { OwnRole, StoredRole } from './schema.ts'
 
 /** Where a role counts: in one team, or in the whole installation. */
 export type Home = string | null
@@ -14,12 +14,16 @@ export type RoleStore = ReturnType<typeof createRoleStore>
 const keyOf = (teamId: Home): string => teamId ?? 'instance'
 
 export function createRoleStore(db: Pick<Db, 'prisma'>) {
-  async function list(teamId: Home): Promise<OwnRole[]> {
+  async function list(teamId: Home): Promise<StoredRole[]> {
     const rows = await db.prisma.role.findMany({ where: { home: keyOf(teamId) }, orderBy: { name: 'asc' } })
     return rows.map(present)
   }
 
-  async function find(teamId: Home, name: string, on: Pick<Tx, 'role'> = db.prisma): Promise<OwnRole | null> {
+  async function find(
+    teamId: Home,
+    name: string,
+    on: Pick<Tx, 'role'> = db.prisma,
+  ): Promise<StoredRole | null> {
     const row = await on.role.findUnique({ where: { home_name: { home: keyOf(teamId), name } } })
     return row && present(row)
   }
@@ -39,12 +43,12 @@ export function createRoleStore(db: Pick<Db, 'prisma'>) {
   }
 
   /** Until the transaction ends it stays, with what it holds. */
-  async function hold(tx: Tx, teamId: Home, name: string): Promise<OwnRole | null> {
+  async function hold(tx: Tx, teamId: Home, name: string): Promise<StoredRole | null> {
     await tx.$queryRaw`SELECT 1 FROM roles WHERE home = ${keyOf(teamId)} AND name = ${name} FOR SHARE`
     return find(teamId, name, tx)
   }
 
-  async function lock(tx: Tx, teamId: Home, name: string): Promise<OwnRole | null> {
+  async function lock(tx: Tx, teamId: Home, name: string): Promise<StoredRole | null> {
     await tx.$queryRaw`SELECT 1 FROM roles WHERE home = ${keyOf(teamId)} AND name = ${name} FOR UPDATE`
     return find(teamId, name, tx)
   }
@@ -101,8 +105,9 @@ export function createRoleStore(db: Pick<Db, 'prisma'>) {
   }
 }
 
-const present = ({ name, description, permissions }: RoleModel): OwnRole => ({
+const present = ({ name, description, permissions, updatedAt }: RoleModel): StoredRole => ({
   name,
   description,
   permissions,
+  updatedAt,
 })

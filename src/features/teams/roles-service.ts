@@ -3,6 +3,7 @@
 import { conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import type { Clock } from '../../kernel/time.ts'
+import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import { type Access, assertMay } from './access.ts'
@@ -19,7 +20,16 @@ import {
   teamRoles,
 } from './policy.ts'
 import type { RoleStore } from './role-store.ts'
-import type { ChangeRole, DefineRole, ListedRole, OfRole, OwnRole, RoleHome } from './schema.ts'
+import type {
+  ChangeRole,
+  DefineRole,
+  Expected,
+  ListedRole,
+  OfRole,
+  OwnRole,
+  RoleHome,
+  StoredRole,
+} from './schema.ts'
 
 export type RolesDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -60,6 +70,13 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
     return [...given, ...(await store.list(teamId ?? null)).map((role) => ({ ...role, builtIn: false }))]
   }
 
+  /** One by its name, to whoever may see them all. */
+  async function get(actor: Actor, { name, ...home }: OfRole): Promise<ListedRole> {
+    const found = (await list(actor, home)).find((role) => role.name === name)
+    if (!found) throw notFound('role_not_found')
+    return found
+  }
+
   /** Every permission that has a name: Foyer's own, and those that some role gives to apps. */
   async function listPermissions(actor: Actor): Promise<string[]> {
     assertMay(await access.standingOf(actor, null), 'roles.list')
@@ -72,8 +89,9 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
     return (await access.enter(tx, actor, teamId)).standing
   }
 
-  async function create(actor: Actor, { teamId, ...input }: RoleHome & DefineRole): Promise<OwnRole> {
+  async function create(actor: Actor, { teamId, ...input }: RoleHome & DefineRole): Promise<StoredRole> {
     const role = { ...readName(input, teamId), ...readSet(input) }
+    const now = clock.now()
     const made = {
       name: role.name,
       permissions: role.permissions ?? [],
@@ -83,18 +101,21 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
       await db.inTransaction(async (tx) => {
         const standing = await enter(tx, actor, { teamId })
         assertMay(standing, needed({ teamId }, 'define'), { grants: worth(made.permissions) })
-        await store.insert(tx, teamId ?? null, { ...made, now: clock.now() })
+        await store.insert(tx, teamId ?? null, { ...made, now })
         await record(tx, 'role.defined', { actor, teamId, ...made })
       })
     } catch (cause) {
       if (isUniqueViolation(cause)) throw conflict('role_name_taken', cause)
       throw cause
     }
-    return made
+    return { ...made, updatedAt: now }
   }
 
   /** Whoever changes it holds what it held and what it will hold. */
-  async function change(actor: Actor, { teamId, name, ...input }: OfRole & ChangeRole): Promise<OwnRole> {
+  async function change(
+    actor: Actor,
+    { teamId, name, expected, ...input }: OfRole & ChangeRole & Expected,
+  ): Promise<StoredRole> {
     const set = readSet(input)
     return db.inTransaction(async (tx) => {
       const standing = await enter(tx, actor, { teamId })
@@ -102,7 +123,9 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
       assertMay(standing, needed({ teamId }, 'define'), {
         grants: worth(set.permissions ?? before.permissions),
       })
-      const role = await store.update(tx, teamId ?? null, { name, ...set, now: clock.now() })
+      assertVersion(before.updatedAt, expected)
+      const now = nextVersion(before.updatedAt, clock.now())
+      const role = await store.update(tx, teamId ?? null, { name, ...set, now })
       await record(tx, 'role.defined', { actor, teamId, ...role })
       return role
     })
@@ -112,7 +135,7 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
     tx: Tx,
     standing: Standing,
     { deed, ...about }: OfRole & { deed: Deed },
-  ): Promise<OwnRole> {
+  ): Promise<StoredRole> {
     assertMay(standing, needed(about, deed))
     const role = await store.lock(tx, about.teamId ?? null, about.name)
     if (!role) throw notFound('role_not_found')
@@ -137,7 +160,7 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
     await audit.record(tx, { type, actor, details })
   }
 
-  return { list, listPermissions, create, change, remove }
+  return { list, get, listPermissions, create, change, remove }
 }
 
 type Fact = OwnRole & RoleHome & { actor: Actor }

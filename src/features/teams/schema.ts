@@ -2,7 +2,15 @@
 import { z } from 'zod'
 import type { PageOptions } from '../../kernel/pages.ts'
 
-export type Team = { id: string; slug: string; name: string; description: string | null; createdAt: Date }
+export type Team = {
+  id: string
+  slug: string
+  name: string
+  description: string | null
+  createdAt: Date
+  /** Of the team itself: members come and go without it. */
+  updatedAt: Date
+}
 
 /** A team as one of its members sees it. */
 export type Membership = { id: string; slug: string; name: string; role: string }
@@ -67,9 +75,14 @@ export type SeenInvitation = Pick<Invitation, 'role' | 'state' | 'expiresAt'> & 
 export type RoleHome = { teamId?: string | undefined }
 export type OfRole = RoleHome & { name: string }
 
+/** Of which version a change may start; of any when nothing is said. */
+export type Expected = { expected?: readonly Date[] | undefined }
+
 /** A role that is not built in. */
+export type StoredRole = OwnRole & { updatedAt: Date }
 export type OwnRole = { name: string; description: string | null; permissions: string[] }
-export type ListedRole = OwnRole & { builtIn: boolean }
+/** Built-in ones never change and have no version. */
+export type ListedRole = OwnRole & { builtIn: boolean; updatedAt?: Date }
 
 const PermissionNames = z.array(z.string().max(100)).max(100)
 

@@ -4,12 +4,13 @@ import type { Actor } from '../../kernel/events.ts'
 import { type Page, pageOf, readPage } from '../../kernel/pages.ts'
 import { newId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
+import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import { type Db, isUniqueViolation } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import { type Access, assertMay } from './access.ts'
 import type { MemberStore } from './member-store.ts'
 import { may } from './policy.ts'
-import type { ChangeTeam, CreateTeam, ListTeams, OfTeam, Team } from './schema.ts'
+import type { ChangeTeam, CreateTeam, Expected, ListTeams, OfTeam, Team } from './schema.ts'
 import type { TeamStore } from './store.ts'
 import { readTexts } from './texts-policy.ts'
 
@@ -34,7 +35,8 @@ export function createTeams({ db, store, memberStore, access, clock, audit }: Te
     return withFreeSlug(() =>
       db.inTransaction(async (tx) => {
         assertMay(await access.standingOf(actor, null, tx), 'teams.create')
-        const team = await store.insert(tx, { id: newId(now), slug, name, description, createdAt: now })
+        const made = { id: newId(now), slug, name, description, createdAt: now, updatedAt: now }
+        const team = await store.insert(tx, made)
         if (actor.kind === 'account') {
           const owner = { teamId: team.id, accountId: actor.id, role: 'owner', joinedAt: now }
           await memberStore.insert(tx, owner)
@@ -69,13 +71,18 @@ export function createTeams({ db, store, memberStore, access, clock, audit }: Te
     return { memberId: actor.id }
   }
 
-  async function update(actor: Actor, { teamId, ...input }: OfTeam & ChangeTeam): Promise<Team> {
+  async function update(
+    actor: Actor,
+    { teamId, expected, ...input }: OfTeam & ChangeTeam & Expected,
+  ): Promise<Team> {
     const change = readTexts(input)
     return withFreeSlug(() =>
       db.inTransaction(async (tx) => {
-        const { standing } = await access.enter(tx, actor, teamId)
+        const { standing, team: before } = await access.enter(tx, actor, teamId)
         assertMay(standing, 'team.update')
-        const team = await store.update(tx, teamId, change)
+        assertVersion(before.updatedAt, expected)
+        const updatedAt = nextVersion(before.updatedAt, clock.now())
+        const team = await store.update(tx, teamId, { ...change, updatedAt })
         const details = { team: teamId, fields: Object.keys(change) }
         await audit.record(tx, { type: 'team.updated', actor, details })
         return team

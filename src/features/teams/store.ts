@@ -4,7 +4,7 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Team } from './schema.ts'
 
 /** What is absent stays. */
-export type TeamChange = { slug?: string; name?: string; description?: string | null }
+export type TeamChange = { slug?: string; name?: string; description?: string | null; updatedAt: Date }
 
 export type FindTeams = {
   /** The beginning of a slug, or part of a name. */
@@ -76,10 +76,11 @@ function matching(search: string) {
   ]
 }
 
-const present = ({ id, slug, name, description, createdAt }: TeamModel): Team => ({
+const present = ({ id, slug, name, description, createdAt, updatedAt }: TeamModel): Team => ({
   id,
   slug,
   name,
   description,
   createdAt,
+  updatedAt,
 })

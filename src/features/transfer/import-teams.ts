@@ -76,7 +76,13 @@ function planFor(record: TeamRecord, there: readonly Team[], now: Date): TeamPla
     return { ...refused('/id: belongs to another team'), id: undefined }
   try {
     const { name, description } = readTexts({ slug, name: record.name, description: record.description })
-    const made = { id: id ?? newId(createdAt ?? now), slug, name, createdAt: createdAt ?? now }
+    const made = {
+      id: id ?? newId(createdAt ?? now),
+      slug,
+      name,
+      createdAt: createdAt ?? now,
+      updatedAt: now,
+    }
     return { row: { ...made, description: description ?? null }, id: made.id }
   } catch (error) {
     return { ...refused(reasonOf(error)), id: undefined }
