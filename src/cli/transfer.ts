@@ -1,7 +1,7 @@
 // Owns the commands that fill an installation from a file and empty it into one.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { type Format, formats, readItems } from '../features/transfer/formats/formats.ts'
 import type { ImportReport } from '../features/transfer/import-service.ts'
-import { readJsonLines } from '../features/transfer/json-lines.ts'
 import type { Actor } from '../kernel/events.ts'
 import { type Context, Unsuccessful } from './context.ts'
 import { plain } from './output.ts'
@@ -13,14 +13,19 @@ export function addTransferCommands(program: Command, context: Context): void {
   program
     .command('import <file>')
     .description('bring users, teams and clients along from a file (docs/import.md); - reads stdin')
-    .action((file: string) => importFile(context, file))
+    .addOption(new Option('--format <format>', 'what the file is, when it is not clear').choices(formats))
+    .action((file: string, { format }: { format?: Format }) => importFile(context, file, format))
 }
 
-async function importFile({ environment, output, withServices }: Context, file: string): Promise<void> {
+async function importFile(
+  { environment, output, withServices }: Context,
+  file: string,
+  format: Format | undefined,
+): Promise<void> {
   const source = environment.openFile(file)
   await withServices(async ({ imports }) => {
     const progress = createProgress(environment, source.size)
-    const report = await imports.run(operator, readJsonLines(progress.over(source.bytes)), progress.show)
+    const report = await imports.run(operator, readItems(progress.over(source.bytes), format), progress.show)
     progress.end()
     output().data(report, inWords(report))
     if (report.refused.length > 0) throw new Unsuccessful()

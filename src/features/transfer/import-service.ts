@@ -13,12 +13,10 @@ import { createClientImport } from './import-clients.ts'
 import { createMemberImport } from './import-members.ts'
 import { createTeamImport } from './import-teams.ts'
 import { createUserImport } from './import-users.ts'
+import type { Item } from './item.ts'
 import { type Outcome, reasonOf } from './outcome.ts'
 import { type AnyRecord, type RecordOf, readRecord } from './record.ts'
 import type { RecordType } from './schema.ts'
-
-/** What the reader of a format found in one place of a file: a value, or why there is none. */
-export type Item = { line: number; value: unknown } | { line: number; refused: string }
 
 export type ImportReport = {
   created: number
@@ -42,7 +40,8 @@ export type OnProgress = (line: number, report: ImportReport) => void
 
 export type Import = ReturnType<typeof createImport>
 
-type Numbered = { line: number; record: AnyRecord }
+/** A record and the place in the file it is from. */
+type Placed = { line: number; at?: string | undefined; record: AnyRecord }
 type Take<Rec extends AnyRecord> = (tx: Tx, actor: Actor, records: readonly Rec[]) => Promise<Outcome[]>
 
 const batchSize = 500
@@ -81,21 +80,23 @@ type GatheringDeps = {
 /** One kind at a time, in the order of the file: what a line names stands before it. */
 function createGathering({ report, write, onProgress }: GatheringDeps) {
   const claims = createClaims()
-  let batch: Numbered[] = []
+  let batch: Placed[] = []
 
-  const refuse = (line: number, reason: string) => report.refused.push({ line, reason })
+  const refuse = ({ line, at }: Pick<Placed, 'line' | 'at'>, reason: string) =>
+    report.refused.push({ line, reason: at === undefined ? reason : `${at}: ${reason}` })
 
   async function add(item: Item): Promise<void> {
-    const { line } = item
     const record = recordOf(item)
-    if (typeof record === 'string') return void refuse(line, record)
+    const { line } = item
+    const at = 'at' in item ? item.at : undefined
+    if (typeof record === 'string') return void refuse({ line, at }, record)
     const isOfAnotherKind = batch[0] !== undefined && batch[0].record.type !== record.type
     // The earlier line with the same name may come to nothing itself
     if (batch.length === batchSize || isOfAnotherKind || claims.holderOf(record)) await flush()
     const holder = claims.holderOf(record)
-    if (holder) return void refuse(line, `/${holder.name}: is that of line ${holder.line}`)
+    if (holder) return void refuse({ line, at }, `/${holder.name}: is that of line ${holder.line}`)
     claims.claim(record, line)
-    batch.push({ line, record })
+    batch.push({ line, at, record })
   }
 
   async function flush(): Promise<void> {
@@ -105,17 +106,17 @@ function createGathering({ report, write, onProgress }: GatheringDeps) {
     if (!first) return
     const records = gathered.map(({ record }) => record)
     const outcomes = await write(records, first.record.type)
-    for (const [index, { line, record }] of gathered.entries()) settle({ line, record }, outcomes[index])
+    for (const [index, placed] of gathered.entries()) settle(placed, outcomes[index])
     onProgress(gathered.at(-1)?.line ?? 0, report)
   }
 
-  function settle({ line, record }: Numbered, outcome: Outcome = 'unchanged'): void {
+  function settle(placed: Placed, outcome: Outcome = 'unchanged'): void {
     if (typeof outcome === 'string') {
       report[outcome] += 1
       return
     }
-    refuse(line, outcome.refused)
-    claims.release(record)
+    refuse(placed, outcome.refused)
+    claims.release(placed.record)
   }
 
   return { add, flush }

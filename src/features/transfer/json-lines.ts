@@ -1,6 +1,6 @@
 // Owns Foyer's own format: one JSON object a line, each name in it once.
 import { parseJson } from '../../kernel/input.ts'
-import type { Item } from './import-service.ts'
+import type { Item } from './item.ts'
 import { linesOf } from './lines.ts'
 import { reasonOf } from './outcome.ts'
 

@@ -1,6 +1,6 @@
 // Owns how a value that a file holds becomes a record, or a refusal that says what to correct.
 import { invalidInput } from '../../kernel/errors.ts'
-import { parse } from '../../kernel/input.ts'
+import { checkText, parse } from '../../kernel/input.ts'
 import { ClientMetadata } from '../clients/schema.ts'
 import { ClientOwn, MemberRecord, type RecordType, recordTypes, TeamRecord, UserRecord } from './schema.ts'
 
@@ -17,6 +17,7 @@ const readers: Record<RecordType, (value: object) => AnyRecord> = {
 
 export function readRecord(value: unknown): AnyRecord {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidInput([])
+  assertStorable(value, 0)
   const type: unknown = Reflect.get(value, 'type')
   const known = recordTypes.find((name) => name === type)
   if (known) return readers[known](value)
@@ -29,4 +30,17 @@ function readClient(value: object): ClientRecord {
   const split = Object.groupBy(Object.entries(value), ([name]) => (names.includes(name) ? 'own' : 'metadata'))
   const own = parse(ClientOwn, Object.fromEntries(split.own ?? []))
   return { type: 'client', own, metadata: parse(ClientMetadata, Object.fromEntries(split.metadata ?? [])) }
+}
+
+const deepest = 32
+
+/** PostgreSQL stores neither NUL nor half a surrogate pair; not every format that is read here refuses them. */
+function assertStorable(value: unknown, depth: number): void {
+  if (depth > deepest) throw invalidInput([])
+  if (typeof value === 'string') checkText(value)
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, member] of Object.entries(value)) {
+    checkText(name)
+    assertStorable(member, depth + 1)
+  }
 }
