@@ -3,6 +3,7 @@ import { createAccountBulkStore } from './features/accounts/bulk-store.ts'
 import { createClientBulkStore } from './features/clients/bulk-store.ts'
 import { createClientStore } from './features/clients/store.ts'
 import { createTeamBulkStore } from './features/teams/bulk-store.ts'
+import { createExport } from './features/transfer/export-service.ts'
 import { createImport } from './features/transfer/import-service.ts'
 import type { Services } from './services.ts'
 
@@ -13,5 +14,8 @@ export function createTransfer({ db, clock, audit }: Pick<Services, 'db' | 'cloc
     clients: createClientBulkStore(db),
   }
   const { notify } = createClientStore(db)
-  return { imports: createImport({ ...stores, db, notify, audit, clock }) }
+  return {
+    imports: createImport({ ...stores, db, notify, audit, clock }),
+    exports: createExport({ ...stores, audit, clock }),
+  }
 }

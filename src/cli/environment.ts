@@ -4,6 +4,7 @@ import { createReadStream, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { stderr, stdin, stdout } from 'node:process'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { describeEnvironment, readEnvironment } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Connection } from '../platform/connection.ts'
@@ -78,6 +79,7 @@ export const createEnvironment = (): CliEnvironment => ({
   readStdin: () => text(stdin),
   readFile: (path) => readFile(path, 'utf8'),
   writeOut: (words) => stdout.write(words),
+  streamOut: (texts) => pipeline(texts, stdout, { end: false }),
   writeError: (words) => stderr.write(words),
   showsProgress: stderr.isTTY === true,
 })

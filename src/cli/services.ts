@@ -7,6 +7,7 @@ import type { Verification } from '../features/audit/verification-service.ts'
 import type { Clients } from '../features/clients/service.ts'
 import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
+import type { Export } from '../features/transfer/export-service.ts'
 import type { Import } from '../features/transfer/import-service.ts'
 import type { KeyImport } from '../oidc/key-import.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
@@ -26,6 +27,7 @@ export type CliServices = {
   auditChain: Verification
   keys: Pick<KeyRotation, 'list' | 'rotate'> & Pick<KeyImport, 'bring'>
   reseal: () => Promise<Resealed[]>
+  exports: Export
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>
   close: () => Promise<void>
@@ -51,6 +53,8 @@ export type CliEnvironment = {
   /** The text of a file; throws a sentence that names it. */
   readFile: (path: string) => Promise<string>
   writeOut: (text: string) => void
+  /** The same for much of it: waits for whoever reads. */
+  streamOut: (texts: AsyncIterable<string>) => Promise<void>
   writeError: (text: string) => void
   /** Somebody watches stderr. */
   showsProgress: boolean

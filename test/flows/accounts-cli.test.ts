@@ -69,6 +69,9 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
     writeOut: (text) => {
       stdout += text
     },
+    streamOut: async (texts) => {
+      for await (const text of texts) stdout += text
+    },
     writeError: (text) => {
       stderr += text
     },

@@ -67,7 +67,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     endAllOfClient,
   })
 
-  const { imports } = createTransfer({ db, clock, audit })
+  const { imports, exports } = createTransfer({ db, clock, audit })
 
   /** What the audit log tells, oldest first. */
   async function auditTypes(): Promise<string[]> {
@@ -95,6 +95,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     clients,
     clientStore,
     imports,
+    exports,
   }
 }
 
