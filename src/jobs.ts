@@ -2,6 +2,7 @@
 import { reuseNoticeTask } from './features/authn/reuse-notice.ts'
 import { mailTask } from './features/outbox/service.ts'
 import { webhookTask } from './features/webhooks/schema.ts'
+import { logoutTask } from './oidc/back-channel-logout.ts'
 import { startLoop } from './platform/loop.ts'
 import type { RunningQueue } from './platform/queue.ts'
 import type { Services } from './services.ts'
@@ -24,13 +25,14 @@ export async function runJobs({
   keyRotation,
   webhookDeliveries,
   webhookSending,
+  backChannelLogout,
   log,
 }: Services): Promise<RunningQueue> {
   const tasks = {
     sweep: async () => {
       const deleted = await artifacts.sweep()
       if (deleted > 0) log.info({ event: 'artifacts.swept', deleted })
-      for (const task of [mailTask, reuseNoticeTask]) await queue.discardDead(task)
+      for (const task of [mailTask, reuseNoticeTask, webhookTask, logoutTask]) await queue.discardDead(task)
       await invitations.sweep()
       await joinCodes.sweep()
       await webhookDeliveries.sweep()
@@ -41,6 +43,7 @@ export async function runJobs({
     },
     [mailTask]: outbox.task,
     [webhookTask]: webhookSending.task,
+    [logoutTask]: backChannelLogout.task,
     [reuseNoticeTask]: reuseNotice.task,
   }
   const running = await queue.run(tasks, crontab)
@@ -50,6 +53,7 @@ export async function runJobs({
       await running.stop()
       await seals.stop()
       await webhookSending.stop()
+      await backChannelLogout.stop()
     },
   }
 }

@@ -49,6 +49,7 @@ import { createAudienceStore } from './features/teams/audience-store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createClock, replaceDateNow } from './kernel/time.ts'
 import { createKeys } from './keys.ts'
+import { createLogout } from './logout.ts'
 import type { Connection } from './platform/connection.ts'
 import { type Database, openDatabase } from './platform/database.ts'
 import { createRootedSealer } from './platform/derivation-root.ts'
@@ -292,6 +293,7 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     outbox,
   })
   const inTeams = createTeamFeatures({ ...platform, sealer, audit, outbox, accountStore })
+  const keys = createKeys({ ...platform, sealer, audit })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
 
   return {
@@ -306,7 +308,8 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     apis,
     clientCache,
     ...inTeams,
-    ...createKeys({ ...platform, sealer, audit }),
+    ...keys,
+    backChannelLogout: createLogout({ ...platform, ...keys, audit, clientCache }),
     ...departure,
     ...createWebhookFeature({ ...platform, sealer, audit, outbox }),
     claimsOf,

@@ -111,6 +111,7 @@ export const limits = {
   eventHeartbeatMs: seconds(5),
   /** How long a reader may let a full buffer stand before it is let go of; it comes back with its Last-Event-ID. */
   eventPatienceMs: seconds(10),
+  logoutTimeoutMs: seconds(5),
   webhooks: 50,
   webhookTimeoutMs: seconds(5),
   /** How long deliveries are kept to be looked at and sent again. */

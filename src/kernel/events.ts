@@ -25,6 +25,8 @@ export const eventTypes = {
   'consent.granted': 'A person let a client have what it asked for.',
   'consent.denied': 'A person refused a client.',
   'session.ended': 'A person signed out, or ended a session elsewhere.',
+  'logout.delivered': 'A client was told that a session in which it took part has ended.',
+  'logout.failed': 'A client could not be told that a session ended, however often it was tried.',
   'grant.revoked': 'A person took back what they had let a client have.',
   'mail.requested': 'A mail with a code, a link or a notice was handed to the outbox.',
   'mail.withheld': 'A mail was not sent, because its address had had enough of them.',

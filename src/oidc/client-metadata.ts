@@ -55,6 +55,8 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
     client_id: client.id,
     grant_types: metadata.grant_types.filter((grant) => served.has(grant)),
     first_party: client.first_party,
+    // Its ID tokens have a `sid` then, as its logout tokens do
+    ...(metadata.backchannel_logout_uri !== undefined && { backchannel_logout_session_required: true }),
     ...(client.default_resource !== null && { default_resource: client.default_resource }),
     ...(needsSecret(metadata) && {
       client_secret: secretElsewhere,

@@ -67,8 +67,18 @@ function findBuiltClients(provider: Provider): void {
   }
 }
 
+/**
+ * The end of a session tells its clients by itself, however it comes about (back-channel-logout.ts), and never within
+ * the request of a person.
+ */
+function leaveLogoutToTheOutbox(provider: Provider): void {
+  const prototype = provider.Client.prototype as { backchannelLogout?: () => Promise<void> }
+  prototype.backchannelLogout = async () => undefined
+}
+
 export function overridePrototypes(provider: Provider, artifacts: Pick<Artifacts, 'successor'>): void {
   compareHashedSecrets(provider)
   findBuiltClients(provider)
   deriveSuccessors(provider, artifacts)
+  leaveLogoutToTheOutbox(provider)
 }

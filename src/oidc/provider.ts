@@ -62,6 +62,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
     introspection: { enabled: true, allowedPolicy: policy.mayIntrospect(claims.isAdmitted) },
     revocation: { enabled: true, allowedPolicy: policy.mayRevoke },
     rpInitiatedLogout: logoutFeature(deps.screens),
+    backchannelLogout: { enabled: true },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
     resourceIndicators: {
       enabled: true,

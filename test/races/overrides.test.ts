@@ -30,13 +30,14 @@ const newProvider = () =>
     jwks: { keys: [privateKey.export({ format: 'jwk' }) as never] },
   })
 
-type Generates = { generateTokenId?: unknown; compareClientSecret?: unknown }
+type Generates = { generateTokenId?: unknown; compareClientSecret?: unknown; backchannelLogout?: unknown }
 const own = (prototype: Generates, name: keyof Generates) => Object.hasOwn(prototype, name)
 
 describe('the seams in oidc-provider', () => {
   it('are where they were', () => {
     const provider = newProvider()
     expect(own(provider.Client.prototype, 'compareClientSecret')).toBe(true)
+    expect(own(provider.Client.prototype, 'backchannelLogout')).toBe(true)
     expect(typeof (provider.RefreshToken.prototype as Generates).generateTokenId).toBe('function')
   })
 
@@ -46,6 +47,16 @@ describe('the seams in oidc-provider', () => {
     overridePrototypes(changed, { successor: () => undefined })
     expect(other.Client.prototype.compareClientSecret).toBe(before)
     expect(changed.Client.prototype.compareClientSecret).not.toBe(before)
+  })
+})
+
+describe('the end of a session', () => {
+  it('calls no client within the request of a person', async () => {
+    const provider = newProvider()
+    overridePrototypes(provider, { successor: () => undefined })
+    // With oidc-provider's own, this would throw: there is no address to call
+    const client = Object.create(provider.Client.prototype) as { backchannelLogout(): Promise<unknown> }
+    expect(await client.backchannelLogout()).toBeUndefined()
   })
 })
 

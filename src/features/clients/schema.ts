@@ -2,6 +2,7 @@
 // Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
 import { z } from 'zod'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
+import { logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
 import { authMethods, securityContradictions, securityFields } from './security-schema.ts'
 import { isWebAddress, webAddress } from './web-address.ts'
@@ -91,6 +92,7 @@ export const ClientFields = z.strictObject({
   access: access.optional(),
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
   ...securityFields,
+  ...logoutFields,
 })
 
 /** What holds where a registration says nothing, and names no profile that says otherwise. */
