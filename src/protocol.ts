@@ -2,8 +2,10 @@
 import type Koa from 'koa'
 import type { Config } from './config/schema.ts'
 import { currentUnit, stage } from './features/artifacts/unit-of-work.ts'
+import type { AuditEvent } from './features/audit/service.ts'
 import { createAuthn } from './features/authn/service.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
+import { createAssertionKeys } from './oidc/assertion-keys.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
 import { createClaims } from './oidc/claims.ts'
 import { createClientCertificates } from './oidc/client-certificates.ts'
@@ -13,19 +15,21 @@ import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
 import { followKeys } from './oidc/follow-keys.ts'
 import { createFirstPartyGrant } from './oidc/grants/first-party.ts'
+import { createJwtBearer } from './oidc/grants/jwt-bearer.ts'
 import { createTokenExchange } from './oidc/grants/token-exchange.ts'
 import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
 import { createMetadataServer } from './oidc/metadata.ts'
 import { tellMutualTls } from './oidc/mutual-tls.ts'
+import { createOutgoing } from './oidc/outgoing.ts'
 import { createProvider } from './oidc/provider.ts'
 import { createRequestSecurity } from './oidc/request-security.ts'
-import { createResources } from './oidc/resources.ts'
+import { createResources, type Resources } from './oidc/resources.ts'
 import { createRestart } from './oidc/restart.ts'
 import { createScreens } from './oidc/screens.ts'
 import { storedSigner } from './oidc/signer.ts'
 import { createInnerSecret } from './oidc/token-desk.ts'
-import { createTokenState } from './oidc/token-state.ts'
+import { createTokenState, type StateOf } from './oidc/token-state.ts'
 import { createMessages } from './platform/i18n.ts'
 import { loadTemplates } from './platform/templates.ts'
 import type { Services } from './services.ts'
@@ -72,6 +76,36 @@ function createSignIns({ config, services, demoPeople }: AppOptions) {
   })
 }
 
+type GrantDeps = {
+  claims: ReturnType<typeof createClaims>
+  resources: Resources
+  stateOf: StateOf
+}
+
+/** Grants beside those of oidc-provider. */
+function createGrants({ config, services }: AppOptions, { claims, resources, stateOf }: GrantDeps) {
+  const record = (event: AuditEvent) => stage(currentUnit(), services.audit.recordWrite(event))
+  return {
+    firstPartyGrant: createFirstPartyGrant({
+      claims,
+      resources,
+      sessionTtlSeconds: config.refreshTokenTtlSeconds,
+    }),
+    tokenExchange: createTokenExchange({ ...config, ...services, ...claims, resources, stateOf, record }),
+    jwtBearer: createJwtBearer({
+      ...config,
+      ...services,
+      resources,
+      findClient: services.clientCache.find,
+      keysFor: createAssertionKeys({
+        clock: services.clock,
+        fetchKeys: createOutgoing({ ...services, call: services.outbound }).fetchKeys,
+      }),
+      record,
+    }),
+  }
+}
+
 /** What the protocol needs besides the provider itself. */
 export function createProtocol(options: AppOptions) {
   const { config, services, pages } = options
@@ -105,19 +139,7 @@ export function createProtocol(options: AppOptions) {
     resources,
     security: createRequestSecurity({ ...services, certificates, call: services.outbound }),
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
-    firstPartyGrant: createFirstPartyGrant({
-      claims,
-      resources,
-      sessionTtlSeconds: config.refreshTokenTtlSeconds,
-    }),
-    tokenExchange: createTokenExchange({
-      ...config,
-      ...services,
-      ...claims,
-      resources,
-      stateOf,
-      record: (event) => stage(currentUnit(), services.audit.recordWrite(event)),
-    }),
+    ...createGrants(options, { claims, resources, stateOf }),
     innerSecret: createInnerSecret(),
     stateOf,
   }

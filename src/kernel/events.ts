@@ -31,6 +31,7 @@ export const eventTypes = {
   'mail.requested': 'A mail with a code, a link or a notice was handed to the outbox.',
   'mail.withheld': 'A mail was not sent, because its address had had enough of them.',
   'token.reuse_detected': 'A spent refresh token or code was presented again; everything it gave was ended.',
+  'token.asserted': 'A workload became a client by an assertion of its platform.',
   'token.exchanged': 'A client traded the token of a person for one of another API, and acts for them there.',
   'token.revoked': 'A client revoked a token.',
   'client.created': 'A client was registered.',

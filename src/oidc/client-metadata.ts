@@ -1,4 +1,5 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
+import { jwtBearerGrant } from '../features/clients/assertion-schema.ts'
 import { firstPartyGrant } from '../features/clients/first-party.ts'
 import { tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
@@ -12,6 +13,7 @@ const served = new Set<string>([
   'client_credentials',
   firstPartyGrant,
   tokenExchangeGrant,
+  jwtBearerGrant,
 ])
 
 /** oidc-provider wants to hold a secret; it is compared by overrides.ts, with the hashes beside it. */

@@ -55,7 +55,7 @@ export function createOutgoing({ call, clock }: { call: OutboundFetch; clock: Cl
     return new Response(null, { status })
   }
 
-  return fetch
+  return { fetch, fetchKeys }
 }
 
 function kept(body: string | undefined, error: unknown): Response {

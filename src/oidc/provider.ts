@@ -14,6 +14,7 @@ import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
 import { grantRefusal } from './grant-refusal.ts'
 import type { FirstPartyGrant } from './grants/first-party.ts'
+import type { JwtBearer } from './grants/jwt-bearer.ts'
 import type { TokenExchange } from './grants/token-exchange.ts'
 import { protocolMethods } from './methods.ts'
 import { overridePrototypes } from './overrides.ts'
@@ -32,6 +33,7 @@ export type ProviderDeps = {
   security: RequestSecurity
   firstPartyGrant: FirstPartyGrant
   tokenExchange: TokenExchange
+  jwtBearer: JwtBearer
   cookies: CookiePolicy
   cookieKeys: CookieKeys
   signerOf: SignerOf
@@ -146,6 +148,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
   })
   overridePrototypes(provider, artifacts)
   deps.firstPartyGrant.register(provider)
+  deps.jwtBearer.register(provider)
   deps.tokenExchange.register(provider, createAccessTokenReader(keys, config.issuer))
   provider.use(protocolMethods as never)
   provider.use(grantRefusal as never)

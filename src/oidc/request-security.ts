@@ -109,7 +109,7 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
     assertJwtClientAuthClaimsAndHeader: assertAssertion,
     // FAPI 2.0 §5.3.2.1: the tokens of such a client are bound already, and rotation would only lose some
     rotateRefreshToken: ({ oidc }) => !isFapi2(oidc.client),
-    fetch: createOutgoing({ call, clock }),
+    fetch: createOutgoing({ call, clock }).fetch,
   }
 
   const algs = {

@@ -1,6 +1,7 @@
 // Owns what a client's registration may say: OIDC Dynamic Client Registration 1.0 §2 and Foyer's extensions.
 // Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
 import { z } from 'zod'
+import { assertionContradictions, assertionFields, jwtBearerGrant } from './assertion-schema.ts'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
 import { logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
@@ -16,6 +17,7 @@ const grantTypes = [
   'client_credentials',
   deviceGrant,
   tokenExchangeGrant,
+  jwtBearerGrant,
 ] as const
 
 /** Shown on the consent page, so no control characters and none that turn its direction around. */
@@ -93,6 +95,7 @@ export const ClientFields = z.strictObject({
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
   ...securityFields,
   ...logoutFields,
+  ...assertionFields,
 })
 
 /** What holds where a registration says nothing, and names no profile that says otherwise. */
@@ -124,6 +127,7 @@ export const ClientMetadata = ClientFields.transform(withDefaults)
       ...contradictions(client),
       ...securityContradictions(client),
       ...fapiContradictions(client),
+      ...assertionContradictions(client),
     ]
     for (const [member, message] of contradicted) refuse([member], message)
   })
