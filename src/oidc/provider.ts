@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import type { SigningKey } from '../features/artifacts/signing-keys.ts'
 import { acrValues } from '../features/authn/next-step.ts'
+import { managementApi } from '../features/clients/first-party.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
 import { createAccessTokenReader, jtiOf } from './access-tokens.ts'
 import { createAdapter } from './adapter.ts'
@@ -117,7 +118,11 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     clientBasedCORS: (_ctx, origin, client) => policy.mayCallFrom(client, origin),
     clockTolerance: limits.clockToleranceSeconds,
     cookies: cookies(deps),
-    discovery: { ui_locales_supported: languages },
+    discovery: {
+      ui_locales_supported: languages,
+      // RFC 9728 §4
+      protected_resources: [managementApi(config.issuer)],
+    },
     enabledJWA: {
       idTokenSigningAlgValues: [...signingAlgs],
       userinfoSigningAlgValues: [...signingAlgs],

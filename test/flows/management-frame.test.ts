@@ -62,6 +62,11 @@ describe('the management API', () => {
     })
   })
 
+  it('is named by its issuer', async () => {
+    const response = await fetch(`${app.issuer}/.well-known/oauth-authorization-server`)
+    expect(await response.json()).toMatchObject({ protected_resources: [`${app.issuer}/api/v1`] })
+  })
+
   it('asks strangers for a token, and says where the metadata are', async () => {
     const { status, headers, body } = await api.ask('GET', '/users')
     expect({ status, code: body.code }).toEqual({ status: 401, code: 'unauthenticated' })
