@@ -18,6 +18,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: 'signing_keys', key: 'kid', column: 'sealed' },
   { table: 'email_challenges', key: 'id', column: 'sealed' },
   { table: 'team_join_codes', key: 'id', column: 'sealed' },
+  { table: 'webhooks', key: 'id', column: 'sealed' },
+  { table: 'webhooks', key: 'id', column: 'old_sealed', sealedAs: 'sealed' },
 ]
 
 export type KeysDeps = { config: Config; db: Db; clock: Clock; sealer: Sealer; audit: Audit }

@@ -3,8 +3,14 @@
 import type { Db } from './postgres.ts'
 import type { Sealer } from './sealer.ts'
 
-/** A column whose values are sealed as `table.row.column`. */
-export type SealedColumn = { table: string; column: string; key: string; keyIs?: 'text' | 'bytes' }
+/** A column whose values are sealed as `table.row.column`, or under the name of the column that they stood in before. */
+export type SealedColumn = {
+  table: string
+  column: string
+  sealedAs?: string
+  key: string
+  keyIs?: 'text' | 'bytes'
+}
 
 export type Resealed = {
   place: string
@@ -20,10 +26,10 @@ const batch = 200
 /** What was written under the former key while the first pass ran, by a process that had not been restarted. */
 const passes = 3
 
-const placeOf = ({ table, column, key, keyIs = 'text' }: SealedColumn): Place => ({
+const placeOf = ({ table, column, sealedAs = column, key, keyIs = 'text' }: SealedColumn): Place => ({
   name: `${table}.${column}`,
   table,
-  aad: `'${table}.' || ${keyIs === 'bytes' ? `encode(${key}, 'hex')` : `${key}::text`} || '.${column}'`,
+  aad: `'${table}.' || ${keyIs === 'bytes' ? `encode(${key}, 'hex')` : `${key}::text`} || '.${sealedAs}'`,
   value: column,
   assign: (value) => `${column} = ${value}`,
 })
