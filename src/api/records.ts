@@ -17,8 +17,11 @@ export const Fact = z.object({
   actor: z.looseObject({ kind: z.string(), id: z.string().optional() }).nullable(),
   user_id: z.uuid().nullable(),
   client_id: z.string().nullable(),
+  team_id: z.string().nullable(),
   request_id: z.string().nullable(),
   address: z.string().nullable(),
+  /** The User-Agent, cut short. */
+  device: z.string().nullable(),
   details: z.record(z.string(), z.unknown()),
 })
 
@@ -26,6 +29,10 @@ const Filters = z.object({
   type: z.enum(types).optional(),
   user_id: z.uuid().optional(),
   client_id: z.string().min(1).max(200).optional(),
+  team_id: z.uuid().optional(),
+  /** Of the account or client that did it. */
+  actor_id: z.string().min(1).max(200).optional(),
+  request_id: z.string().min(1).max(200).optional(),
   since: moment.optional(),
   until: moment.optional(),
 })
@@ -42,6 +49,7 @@ export const presentFact = ({
   at: at.toISOString(),
   user_id: accountId,
   client_id: clientId,
+  team_id: typeof fact.details.team === 'string' ? fact.details.team : null,
   request_id: requestId,
 })
 
@@ -49,16 +57,24 @@ export function recordRoutes({ audit }: RecordRoutesDeps): Route[] {
   return [
     listRoute({
       path: '/audit',
-      summary: 'What happened, newest first; by kind, person, client and time.',
+      summary: 'What happened, newest first; by kind, who did it, person, client, team, request and time.',
       permission: { scope: 'audit:read', reach: 'installation' },
       limit: 'api.read',
       query: Filters,
       item: Fact,
-      async list({ query: { user_id, client_id, type, since, until } }, page) {
-        const { data, nextCursor } = await audit.search(
-          { type, accountId: user_id, clientId: client_id, since, until },
-          page,
-        )
+      async list({ query }, page) {
+        const { user_id, client_id, team_id, actor_id, request_id, type, since, until } = query
+        const filter = {
+          type,
+          accountId: user_id,
+          clientId: client_id,
+          teamId: team_id,
+          actorId: actor_id,
+          requestId: request_id,
+          since,
+          until,
+        }
+        const { data, nextCursor } = await audit.search(filter, page)
         return { data: data.map(presentFact), nextCursor }
       },
     }),

@@ -51,9 +51,8 @@ export function createManagementRouter(routes: readonly Route[], deps: RouterDep
     callers.assertMay(ctx, caller, route.permission)
     const raw = { params: { ...ctx.params }, query: readQuery(ctx), body: await readBody(route, ctx) }
     const origin = originOf(ctx)
-    const { requestId, address } = origin
     const perform = route.prepare(raw, {
-      caller: { ...caller, actor: { ...caller.actor, from: { requestId, address } } },
+      caller,
       cursors,
       expected: expectedBy(ctx.get('If-Match'), route),
       origin,

@@ -84,14 +84,11 @@ export const eventTypes = {
 
 export type EventType = keyof typeof eventTypes
 
-/** Who caused a fact. */
-export type Who =
+/** Who caused a fact. By which request is known where it is recorded. */
+export type Actor =
   | { kind: 'account'; id: string }
   /** Acts within these scopes of the management API; without them it may do nothing by itself. */
   | { kind: 'client'; id: string; scopes?: readonly string[] }
   | { kind: 'operator' }
   | { kind: 'system' }
   | { kind: 'stranger' }
-
-/** Who caused a fact, and by which request where the fact does not say so itself. */
-export type Actor = Who & { from?: { requestId: string; address: string } }

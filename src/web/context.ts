@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts'
 import { createRequestIds } from '../kernel/request-ids.ts'
 import { type Clock, stopwatch } from '../kernel/time.ts'
 import type { AccessLog, Log } from '../platform/log.ts'
+import { withOrigin } from '../platform/origin.ts'
 import { clientAddress } from './address.ts'
 import { dataHeaders } from './headers.ts'
 import { operationPaths } from './health.ts'
@@ -69,7 +70,7 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
       if (isMisdirected(ctx, issuerHost)) {
         ctx.set(misdirectedHeaders)
         sendProblem(ctx, 'misdirected_request')
-      } else await next()
+      } else await withOrigin({ requestId, address, device: deviceOf(ctx) }, next)
     } finally {
       const seconds = elapsed()
       const route = routeOf(ctx)
@@ -79,6 +80,9 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
     }
   }
 }
+
+const deviceLength = 200
+const deviceOf = (ctx: Koa.Context): string | null => ctx.get('User-Agent').slice(0, deviceLength) || null
 
 // DNS rebinding and forged links end here: only the issuer's own host is answered.
 function isMisdirected(ctx: Koa.Context, issuerHost: string): boolean {

@@ -18,7 +18,8 @@ export const canonicalSql = (fact: string): string =>
   `jsonb_strip_nulls(jsonb_build_object(
     'id', ${fact}.id, 'at', (extract(epoch FROM ${fact}.at) * 1000)::bigint, 'type', ${fact}.type,
     'actor', ${fact}.actor::text, 'account_id', ${fact}.account_id, 'client_id', ${fact}.client_id,
-    'request_id', ${fact}.request_id, 'address', ${fact}.address, 'details', ${fact}.details::text))::text`
+    'request_id', ${fact}.request_id, 'address', ${fact}.address, 'device', ${fact}.device,
+    'details', ${fact}.details::text))::text`
 
 export type Unsealed = { id: string; at: Date; canonical: string }
 

@@ -1,9 +1,10 @@
 // Owns the audit log: one row per fact, written together with what it tells of.
 // Names of facts are kernel/events.ts.
-import type { Actor, EventType, Who } from '../../kernel/events.ts'
+import type { Actor, EventType } from '../../kernel/events.ts'
 import { newId } from '../../kernel/secrets.ts'
 import { type Clock, dateOf } from '../../kernel/time.ts'
 import type { Bind, Write } from '../../platform/compose.ts'
+import { currentOrigin } from '../../platform/origin.ts'
 import type { Db, Statement, Tx } from '../../platform/postgres.ts'
 import {
   type AuditDetails,
@@ -31,7 +32,8 @@ export type Audit = ReturnType<typeof createAudit>
 export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock }) {
   function rowOf({ type, actor, accountId, clientId, requestId, address, details }: AuditEvent): AuditRow {
     const now = clock.now()
-    const { from } = actor
+    // Of the request under way, where whoever records it does not say so
+    const from = currentOrigin()
     return {
       id: newId(now),
       at: now,
@@ -41,6 +43,7 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
       clientId: clientId ?? null,
       requestId: requestId ?? from?.requestId ?? null,
       address: address ?? from?.address ?? null,
+      device: from?.device ?? null,
       details: details ?? {},
     }
   }
@@ -94,5 +97,6 @@ export function createAudit({ db, clock }: { db: Pick<Db, 'query'>; clock: Clock
   return { search, record, recordAll, recordAlone, recordStatement, recordWrite, listFor }
 }
 
-/** By name: what somebody was allowed, and from where they came, is no part of who they are. */
-const whoOf = ({ kind, ...actor }: Actor): Who => ('id' in actor ? { kind, id: actor.id } : { kind }) as Who
+/** By name: what somebody was allowed is no part of who they are. */
+const whoOf = ({ kind, ...actor }: Actor): Actor =>
+  ('id' in actor ? { kind, id: actor.id } : { kind }) as Actor

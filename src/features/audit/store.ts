@@ -1,5 +1,5 @@
 // Owns the SQL of the audit log: rows are added, never changed.
-import type { EventType, Who } from '../../kernel/events.ts'
+import type { Actor, EventType } from '../../kernel/events.ts'
 import type { Bind } from '../../platform/compose.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 
@@ -10,25 +10,28 @@ export type AuditRow = {
   id: string
   at: Date
   type: EventType
-  actor: Who
+  actor: Actor
   accountId: string | null
   clientId: string | null
   requestId: string | null
   address: string | null
+  /** The User-Agent, cut short. */
+  device: string | null
   details: AuditDetails
 }
 
 /** Of a fact, as AuditRow names them. */
 export const columnsOf = (fact: string): string =>
   `${fact}.id, ${fact}.at, ${fact}.type, ${fact}.actor, ${fact}.account_id AS "accountId",
-    ${fact}.client_id AS "clientId", ${fact}.request_id AS "requestId", ${fact}.address, ${fact}.details`
+    ${fact}.client_id AS "clientId", ${fact}.request_id AS "requestId", ${fact}.address, ${fact}.device, ${fact}.details`
 
 /** Ends in a WHERE clause, as every write of a unit of work does. */
 export function insertSql(row: AuditRow, bind: Bind): string {
-  return `INSERT INTO audit_events (id, at, type, actor, account_id, client_id, request_id, address, details)
+  return `INSERT INTO audit_events (id, at, type, actor, account_id, client_id, request_id, address, device, details)
     SELECT ${bind(row.id, 'uuid')}, ${bind(row.at, 'timestamptz')}, ${bind(row.type, 'text')},
       ${bind(row.actor, 'jsonb')}, ${bind(row.accountId, 'uuid')}, ${bind(row.clientId, 'text')},
-      ${bind(row.requestId, 'text')}, ${bind(row.address, 'text')}, ${bind(row.details, 'jsonb')}
+      ${bind(row.requestId, 'text')}, ${bind(row.address, 'text')}, ${bind(row.device, 'text')},
+      ${bind(row.details, 'jsonb')}
     WHERE true`
 }
 
@@ -47,6 +50,10 @@ export type AuditFilter = {
   type?: string | undefined
   accountId?: string | undefined
   clientId?: string | undefined
+  /** Of the account or client that did it. */
+  actorId?: string | undefined
+  teamId?: string | undefined
+  requestId?: string | undefined
   /** RFC 3339. */
   since?: string | undefined
   until?: string | undefined
@@ -57,6 +64,10 @@ const filters = {
   type: (value: string) => `type = ${value}::text`,
   accountId: (value: string) => `account_id = ${value}::uuid`,
   clientId: (value: string) => `client_id = ${value}::text`,
+  actorId: (value: string) => `actor->>'id' = ${value}::text`,
+  // A fact of a team names it there
+  teamId: (value: string) => `details->>'team' = ${value}::text`,
+  requestId: (value: string) => `request_id = ${value}::text`,
   since: (value: string) => `at >= ${value}::timestamptz`,
   until: (value: string) => `at < ${value}::timestamptz`,
 } satisfies Record<keyof AuditFilter, (value: string) => string>

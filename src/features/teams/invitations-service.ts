@@ -92,8 +92,7 @@ export function createInvitations(deps: InvitationsDeps) {
       },
       expiresAt,
     })
-    const { from: _, ...inviter } = actor
-    return { tokenHash, inviter, inviterEpoch: known.inviterEpoch, expiresAt }
+    return { tokenHash, inviter: actor, inviterEpoch: known.inviterEpoch, expiresAt }
   }
 
   /** Answers alike whether the address has an account or not. An invitation that waits is replaced by a newer one. */
