@@ -16,6 +16,7 @@ export async function runJobs({
   db,
   queue,
   sealing,
+  auditRetention,
   artifacts,
   outbox,
   reuseNotice,
@@ -40,6 +41,8 @@ export async function runJobs({
       if (erased > 0) log.info({ event: 'accounts.erased', erased })
       const { rotated, dropped } = await keyRotation.keepSchedule()
       if (rotated.length + dropped.length > 0) log.info({ event: 'keys.kept', rotated, dropped })
+      const parts = await auditRetention.keep()
+      if (parts.length > 0) log.info({ event: 'audit.dropped', parts })
     },
     [mailTask]: outbox.task,
     [webhookTask]: webhookSending.task,

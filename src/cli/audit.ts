@@ -33,21 +33,31 @@ async function verify(
   output: Output,
   kept: Link | undefined,
 ): Promise<void> {
-  const { sealed, unsealed, head, damage } = await auditChain.verify(kept)
-  const bad = damage && { ...damage, at: damage.at?.toISOString() ?? null }
-  output.data({ ok: !damage, sealed, unsealed, head: placeOf(head), bad: bad ?? null }, placeOf(head))
+  const { sealed, unsealed, head, damage, keptSince, isHeadCompared } = await auditChain.verify(kept)
+  const told = {
+    ok: !damage,
+    sealed,
+    unsealed,
+    head: placeOf(head),
+    head_compared: isHeadCompared,
+    kept_since: keptSince.getTime() === 0 ? null : keptSince.toISOString(),
+    bad: damage ? { ...damage, at: damage.at?.toISOString() ?? null } : null,
+  }
+  output.data(told, told.head)
   if (damage) throw new Error(sentenceOf(damage))
   const rest = unsealed > 0 ? `; ${unsealed} are not sealed yet, and nothing proves them` : ''
   output.say(
     `${sealed} facts are as they were sealed${rest}. Keep the head where this database cannot reach.`,
   )
+  if (told.kept_since) output.say(`Facts before ${told.kept_since} were dropped when their time was over.`)
+  if (kept && !isHeadCompared) output.say('The head that was given is older than that, and was not compared.')
 }
 
 const sentences = {
   changed: 'is not what was sealed there',
   missing: 'is gone',
   gap: 'is gone with its seal',
-  foreign: 'was put in: no seal names it',
+  foreign: 'was put in: no seal names it, or it is of a time that was dropped',
   cut_off: 'is gone: the chain ends before the head that was kept',
   other_chain: 'is not the one whose head was kept: the chain was made anew',
 } as const satisfies Record<Damage['what'], string>

@@ -180,6 +180,7 @@ function derive(values: Settings, cwd: string): Config {
     passwordMinLength: values.FOYER_PASSWORD_MIN_LENGTH ?? (production ? 15 : 8),
     passwordBlocklist: values.FOYER_PASSWORD_BLOCKLIST,
     passwordBreachUrl: values.FOYER_PASSWORD_BREACH_URL,
+    auditRetentionDays: values.FOYER_AUDIT_RETENTION_DAYS,
     registration: registrationOf(values),
     locale: values.FOYER_LOCALE,
     firstParty: {

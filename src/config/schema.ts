@@ -218,6 +218,11 @@ export const settings = {
     doc: 'A range service that knows leaked passwords by the first five digits of their SHA-1; the rest never leaves.',
     fallback: 'none: passwords are compared with the bundled list alone',
   },
+  FOYER_AUDIT_RETENTION_DAYS: {
+    schema: integer(31, 36_500).default(400),
+    doc: 'Days the audit log keeps a fact; it goes with its whole month, once every day of that is older.',
+    fallback: '400',
+  },
   FOYER_REGISTRATION: {
     schema: oneOf('open', 'verified', 'closed').optional(),
     doc: 'Whether people sign up by themselves: at once, after a code by mail, or not at all.',
@@ -319,6 +324,7 @@ export type Config = {
   passwordBlocklist: boolean
   /** Absent: no leaked passwords are looked up. */
   passwordBreachUrl: string | undefined
+  auditRetentionDays: number
   registration: 'open' | 'verified' | 'closed'
   /** Language when nothing tells a better one. */
   locale: Settings['FOYER_LOCALE']

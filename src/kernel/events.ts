@@ -76,6 +76,7 @@ export const eventTypes = {
   'key.promoted': 'A signing key began to sign.',
   'key.retired': 'A signing key left the JWKS, since nothing that it signed can be alive.',
   'key.revoked': 'A compromised signing key left the JWKS at once; what it signed is worth nothing.',
+  'audit.dropped': 'Facts older than the retention were dropped from the audit log.',
   'instance.claimed': 'The first administrator claimed this installation.',
   'instance.imported':
     'People, teams and clients were brought along from a file; how many is in the details.',

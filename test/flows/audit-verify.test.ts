@@ -13,7 +13,8 @@ const facts = 12
 
 beforeAll(async () => {
   database = await createTestDatabase({ clock })
-  log = createAuditLog({ db: database.db, clock, listener: { on: () => undefined, onUp: () => undefined } })
+  const listener = { on: () => undefined, onUp: () => undefined }
+  log = createAuditLog({ db: database.db, clock, listener, config: { auditRetentionDays: 400 } })
 })
 afterAll(() => database.drop())
 

@@ -83,7 +83,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     statements,
     passwords,
     audit,
-    auditChain: createVerification({ store: createChainStore(db) }),
+    auditChain: createVerification({ store: createChainStore(db), clock }),
     auditTypes,
     accounts,
     accountStore,

@@ -1,4 +1,5 @@
 // Owns reading the chain back, piece by piece, for whoever holds it against the facts.
+import { dateOf } from '../../kernel/time.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Link } from './chain-policy.ts'
 import { canonicalSql } from './seal-store.ts'
@@ -47,5 +48,16 @@ export function createChainStore(db: Pick<Db, 'query'>) {
     return { count, missing: id !== null && at !== null ? { id, at } : undefined }
   }
 
-  return { listSeals, listFacts, findWaiting }
+  /** What the newest fact about the retention says was dropped. */
+  async function findDropped(): Promise<{ at: Date; before: Date } | undefined> {
+    const [row] = await db.query<{ at: Date; before: string | null }>({
+      name: 'audit_chain_dropped',
+      text: `SELECT at, details->>'before' AS before FROM audit_events
+        WHERE type = 'audit.dropped' ORDER BY at DESC LIMIT 1`,
+      values: [],
+    })
+    return row && { at: row.at, before: dateOf(row.before ?? '') }
+  }
+
+  return { listSeals, listFacts, findWaiting, findDropped }
 }
