@@ -3,7 +3,7 @@ import { forbidden, invalidInput, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import { isId } from '../../kernel/secrets.ts'
 import type { Tx } from '../../platform/postgres.ts'
-import type { MemberStore } from './member-store.ts'
+import type { Facts, MemberStore } from './member-store.ts'
 import {
   type About,
   instanceRole,
@@ -36,12 +36,7 @@ export function createAccess({ teamStore, memberStore, roleStore }: AccessDeps) 
   /** In a team, or, without one, in the whole installation. */
   async function standingOf(actor: Actor, teamId: string | null, tx?: Tx): Promise<Standing> {
     if (actor.kind !== 'account') return standingOfOther(actor)
-    const facts = await memberStore.findFacts({ accountId: actor.id, teamId }, tx)
-    if (!facts) return nobody
-    return standingOfPerson({
-      roles: facts.roles.map((name) => instanceRole(name, facts.ownRoles)),
-      ...(facts.role !== null && { inTeam: teamRole(facts.role, facts.ownPermissions ?? []) }),
-    })
+    return standingFrom(actor, await memberStore.findFacts({ accountId: actor.id, teamId }, tx))
   }
 
   async function show(actor: Actor, found: Team | null, tx?: Tx): Promise<Entered> {
@@ -75,6 +70,16 @@ export function createAccess({ teamStore, memberStore, roleStore }: AccessDeps) 
   }
 
   return { standingOf, look, enter, findRole, requireRole }
+}
+
+/** What somebody is by the facts that were read of them, which only people have. */
+export function standingFrom(actor: Actor, facts: Facts | undefined): Standing {
+  if (actor.kind !== 'account') return standingOfOther(actor)
+  if (!facts) return nobody
+  return standingOfPerson({
+    roles: facts.roles.map((name) => instanceRole(name, facts.ownRoles)),
+    ...(facts.role !== null && { inTeam: teamRole(facts.role, facts.ownPermissions ?? []) }),
+  })
 }
 
 export function assertMay(standing: Standing, permission: Permission, about?: About): void {

@@ -1,4 +1,6 @@
 // Owns the rows of who belongs to a team. Whoever changes them holds the lock on the team's row (store.ts).
+import { Prisma } from '../../generated/prisma/client.ts'
+import { dateOf } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Member, Membership } from './schema.ts'
 
@@ -13,6 +15,25 @@ export type Facts = {
   ownPermissions: string[] | null
 }
 
+type FactsKey = { accountId: string | null; teamId: string | null }
+
+/** Of a team, as somebody asks for it: without an account it is no person. */
+type ListOf = { teamId: string; accountId: string | null; after?: string; take: number }
+type Listed = { facts: Facts | undefined; members: Member[] }
+type ListedRow = {
+  facts: Facts | null
+  members: (Omit<Member, 'joinedAt'> & { joinedAt: string })[] | null
+}
+
+const factsSql = ({ accountId, teamId }: FactsKey) => Prisma.sql`
+  SELECT a.roles, m.role, r.permissions AS "ownPermissions",
+    (SELECT jsonb_object_agg(o.name, o.permissions) FROM roles o
+      WHERE o.home = 'instance' AND o.name = ANY (a.roles)) AS "ownRoles"
+  FROM accounts a
+  LEFT JOIN team_members m ON m.account_id = a.id AND m.team_id = ${teamId}::uuid
+  LEFT JOIN roles r ON r.home = m.team_id::text AND r.name = m.role
+  WHERE a.id = ${accountId}::uuid AND a.status = 'active'`
+
 /** Less than every id: the first page is read by the same range of the index as all the others. */
 const beforeAll = '00000000-0000-0000-0000-000000000000'
 
@@ -20,18 +41,8 @@ export type MemberStore = ReturnType<typeof createMemberStore>
 
 export function createMemberStore(db: Pick<Db, 'prisma'>) {
   /** Nothing for somebody who is gone or not active. */
-  async function findFacts(
-    { accountId, teamId }: { accountId: string; teamId: string | null },
-    on: Pick<Tx, '$queryRaw'> = db.prisma,
-  ): Promise<Facts | undefined> {
-    const [row] = await on.$queryRaw<Facts[]>`
-      SELECT a.roles, m.role, r.permissions AS "ownPermissions",
-        (SELECT jsonb_object_agg(o.name, o.permissions) FROM roles o
-          WHERE o.home = 'instance' AND o.name = ANY (a.roles)) AS "ownRoles"
-      FROM accounts a
-      LEFT JOIN team_members m ON m.account_id = a.id AND m.team_id = ${teamId}::uuid
-      LEFT JOIN roles r ON r.home = m.team_id::text AND r.name = m.role
-      WHERE a.id = ${accountId}::uuid AND a.status = 'active'`
+  async function findFacts(key: FactsKey, on: Pick<Tx, '$queryRaw'> = db.prisma): Promise<Facts | undefined> {
+    const [row] = await on.$queryRaw<Facts[]>(factsSql(key))
     return row
   }
 
@@ -77,13 +88,22 @@ export function createMemberStore(db: Pick<Db, 'prisma'>) {
     return row !== null
   }
 
-  /** A page in the order in which the accounts were made. */
-  async function list({ teamId, after = beforeAll, take }: { teamId: string; after?: string; take: number }) {
-    return db.prisma.$queryRaw<Member[]>`
-      SELECT m.account_id AS "accountId", a.profile->>'name' AS name, m.role, m.joined_at AS "joinedAt"
-      FROM team_members m JOIN accounts a ON a.id = m.account_id
-      WHERE m.team_id = ${teamId}::uuid AND m.account_id > ${after}::uuid
-      ORDER BY m.account_id LIMIT ${take}::int`
+  /**
+   * A page in the order in which the accounts were made, and what whoever asks is there, in one statement. Nothing
+   * when there is no such team.
+   */
+  async function list({ teamId, accountId, after = beforeAll, take }: ListOf): Promise<Listed | undefined> {
+    const [row] = await db.prisma.$queryRaw<ListedRow[]>`
+      SELECT (SELECT to_jsonb(facts) FROM (${factsSql({ teamId, accountId })}) AS facts) AS facts,
+        (SELECT jsonb_agg(page) FROM (
+          SELECT m.account_id AS "accountId", a.profile->>'name' AS name, m.role, m.joined_at AS "joinedAt"
+          FROM team_members m JOIN accounts a ON a.id = m.account_id
+          WHERE m.team_id = ${teamId}::uuid AND m.account_id > ${after}::uuid
+          ORDER BY m.account_id LIMIT ${take}::int) AS page) AS members
+      FROM teams WHERE id = ${teamId}::uuid`
+    if (!row) return undefined
+    const members = (row.members ?? []).map((member) => ({ ...member, joinedAt: dateOf(member.joinedAt) }))
+    return { facts: row.facts ?? undefined, members }
   }
 
   async function membershipsOf(accountId: string): Promise<Membership[]> {

@@ -1,0 +1,2 @@
+-- DropIndex
+DROP INDEX "accounts_status_id_idx";

@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "accounts_status_id_idx" ON "accounts"("status", "id");
