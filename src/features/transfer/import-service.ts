@@ -44,7 +44,8 @@ export type Import = ReturnType<typeof createImport>
 type Placed = { line: number; at?: string | undefined; record: AnyRecord }
 type Take<Rec extends AnyRecord> = (tx: Tx, actor: Actor, records: readonly Rec[]) => Promise<Outcome[]>
 
-const batchSize = 500
+/** Rows that one batch writes, so that no statement takes long. */
+const batchRows = 500
 
 export function createImport(deps: ImportDeps) {
   const { db, audit } = deps
@@ -81,6 +82,7 @@ type GatheringDeps = {
 function createGathering({ report, write, onProgress }: GatheringDeps) {
   const claims = createClaims()
   let batch: Placed[] = []
+  let rows = 0
 
   const refuse = ({ line, at }: Pick<Placed, 'line' | 'at'>, reason: string) =>
     report.refused.push({ line, reason: at === undefined ? reason : `${at}: ${reason}` })
@@ -92,16 +94,18 @@ function createGathering({ report, write, onProgress }: GatheringDeps) {
     if (typeof record === 'string') return void refuse({ line, at }, record)
     const isOfAnotherKind = batch[0] !== undefined && batch[0].record.type !== record.type
     // The earlier line with the same name may come to nothing itself
-    if (batch.length === batchSize || isOfAnotherKind || claims.holderOf(record)) await flush()
+    if (rows >= batchRows || isOfAnotherKind || claims.holderOf(record)) await flush()
     const holder = claims.holderOf(record)
     if (holder) return void refuse({ line, at }, `/${holder.name}: is that of line ${holder.line}`)
     claims.claim(record, line)
     batch.push({ line, at, record })
+    rows += rowsIn(record)
   }
 
   async function flush(): Promise<void> {
     const gathered = batch
     batch = []
+    rows = 0
     const [first] = gathered
     if (!first) return
     const records = gathered.map(({ record }) => record)
@@ -121,6 +125,9 @@ function createGathering({ report, write, onProgress }: GatheringDeps) {
 
   return { add, flush }
 }
+
+/** A team brings its members along. */
+const rowsIn = (record: AnyRecord): number => 1 + (record.type === 'team' ? (record.members?.length ?? 0) : 0)
 
 /** The record, or why there is none. */
 function recordOf(item: Item): AnyRecord | string {
