@@ -6,6 +6,7 @@ import type { Actor } from '../kernel/events.ts'
 import { parse } from '../web/input.ts'
 import type { Output } from './output.ts'
 import type { CliEnvironment, CliServices } from './services.ts'
+import { basicOf, isObject, readTokens, tryJson } from './token-answer.ts'
 
 export type ClientCommands = { services: Pick<CliServices, 'clients'>; output: Output }
 
@@ -88,27 +89,9 @@ export async function fetchClientCredentials(
   if (scope !== undefined) form.set('scope', scope)
   if (resource !== undefined) form.set('resource', resource)
 
-  // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
-  const encoded = [clientId, clientSecret].map(formEncode).join(':')
-  const authorization = `Basic ${Buffer.from(encoded).toString('base64')}`
-  const { status, body } = await postForm(`${issuer}/oauth2/token`, form, { authorization })
-
-  const answer = readAnswer(body)
-  if (status !== 200 || typeof answer.access_token !== 'string') throw tokenRefused(status, answer)
-  output.data(answer, answer.access_token)
-}
-
-const formEncode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
-
-function readAnswer(body: string): Record<string, unknown> {
-  const value = tryJson(body)
-  return isObject(value) ? value : {}
-}
-
-function tokenRefused(status: number, answer: Record<string, unknown>): Error {
-  const { error, error_description: description } = answer
-  const said = [error, description].filter((part) => typeof part === 'string').join(': ')
-  return new Error(said || `The token endpoint answered ${status} and no token.`)
+  const answer = await postForm(`${issuer}/oauth2/token`, form, basicOf(clientId, clientSecret))
+  const tokens = readTokens(answer)
+  output.data(tokens, tokens.access_token)
 }
 
 /** RFC 7591 §3.2.1: the registration as one JSON document, in either mode. */
@@ -128,14 +111,3 @@ function readObject(json: string): Record<string, unknown> {
   const detail = 'Give one JSON object, as in \'{"redirect_uris":["https://app.example/callback"]}\'.'
   throw invalidInput([{ pointer: '--metadata', code: 'invalid', detail }])
 }
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -8,8 +8,9 @@ import { pipeline } from 'node:stream/promises'
 import { describeEnvironment, readEnvironment } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Connection } from '../platform/connection.ts'
+import { listenOnLoopback } from './loopback.ts'
 import { postForm } from './post-form.ts'
-import type { CliEnvironment, CliServices } from './services.ts'
+import type { CliEnvironment, CliServices, Probes } from './services.ts'
 
 async function openServices(config: Config): Promise<CliServices> {
   const { openServices: open } = await import('../services.ts')
@@ -58,6 +59,20 @@ async function serve(): Promise<void> {
   await runServer(readEnvironment())
 }
 
+const probes: Probes = {
+  database: async (config) => {
+    const { examineDatabase } = await import('../platform/diagnosis.ts')
+    return withDatabase(config, examineDatabase)
+  },
+  mail: async (smtpUrl) => (await import('../platform/mailer.ts')).verifyMailServer(smtpUrl),
+  redis: async (url) => (await import('../platform/redis.ts')).pingRedis(url),
+  modeOf: (path) => {
+    if (process.platform === 'win32') return undefined
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found && found.mode & 0o777
+  },
+}
+
 function openFile(path: string): ReturnType<CliEnvironment['openFile']> {
   if (path === '-') return { bytes: stdin, size: undefined }
   const found = statSync(path, { throwIfNoEntry: false })
@@ -74,7 +89,9 @@ export const createEnvironment = (): CliEnvironment => ({
   migrate,
   migrateDown,
   serve,
+  probes,
   postForm,
+  listenOnLoopback,
   openFile,
   readStdin: () => text(stdin),
   readFile: (path) => readFile(path, 'utf8'),

@@ -22,7 +22,9 @@ import {
   rotateSecret,
   updateClient,
 } from './clients.ts'
+import { addCodeCommand } from './code-flow.ts'
 import { type Context, Unsuccessful } from './context.ts'
+import { addDoctorCommand } from './doctor.ts'
 import { checkConfig, migrate, migrateDown, printConfig } from './instance.ts'
 import { addKeyCommands } from './keys.ts'
 import { createOutput, wordsOf } from './output.ts'
@@ -68,6 +70,7 @@ function createProgram(environment: CliEnvironment): Command {
   }
 
   addInstanceCommands(program, context)
+  addDoctorCommand(program, context)
   addUserCommands(program.command('user').description('people'), context)
   addTeamCommands(program.command('team').description('teams'), context)
   addClientCommands(program.command('client').description('OAuth clients'), context)
@@ -199,7 +202,9 @@ function addClientCommands(client: Command, { output, withServices }: Context): 
     .action((id: string) => run((commands) => deleteClient(commands, id)))
 }
 
-function addTokenCommands(token: Command, { environment, output }: Context): void {
+function addTokenCommands(token: Command, context: Context): void {
+  const { environment, output } = context
+  addCodeCommand(token, context)
   token
     .command('client-credentials')
     .description('a token for the client itself (RFC 6749 §4.4)')

@@ -9,9 +9,12 @@ import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
 import type { Export } from '../features/transfer/export-service.ts'
 import type { Import } from '../features/transfer/import-service.ts'
+import type { Clock } from '../kernel/time.ts'
 import type { KeyImport } from '../oidc/key-import.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
+import type { DatabaseFacts } from '../platform/diagnosis.ts'
 import type { Resealed } from '../platform/reseal.ts'
+import type { Loopback } from './loopback.ts'
 
 /** Open until closed: a database connection is behind it. */
 export type CliServices = {
@@ -27,10 +30,20 @@ export type CliServices = {
   auditChain: Verification
   keys: Pick<KeyRotation, 'list' | 'rotate'> & Pick<KeyImport, 'bring'>
   reseal: () => Promise<Resealed[]>
+  clock: Clock
   exports: Export
   /** Lets the statements inside take longer than a browser would wait. */
   unhurried: <T>(work: () => Promise<T>) => Promise<T>
   close: () => Promise<void>
+}
+
+/** What `doctor` asks of the world; each rejects when it is not as it should be. */
+export type Probes = {
+  database: (config: Config) => Promise<DatabaseFacts>
+  mail: (smtpUrl: string) => Promise<void>
+  redis: (url: string) => Promise<void>
+  /** Permission bits, where the system has them and there is such a file. */
+  modeOf: (path: string) => number | undefined
 }
 
 export type CliEnvironment = {
@@ -45,8 +58,11 @@ export type CliEnvironment = {
   migrateDown: (config: Config) => Promise<string | null>
   /** Runs until it is told to end. */
   serve: () => Promise<void>
+  probes: Probes
   /** Posts a form to the issuer. */
   postForm: (url: string, form: URLSearchParams, headers: Record<string, string>) => Promise<FormAnswer>
+  /** Waits on 127.0.0.1 for a browser that comes back. */
+  listenOnLoopback: (port: number) => Promise<Loopback>
   /** Bytes of a file, or of stdin when it is named `-`; how many there are, where that is known. */
   openFile: (path: string) => { bytes: AsyncIterable<Uint8Array>; size: number | undefined }
   readStdin: () => Promise<string>

@@ -137,6 +137,16 @@ async function openTransport(options: SmtpOptions) {
   return createTransport(options)
 }
 
+/** Rejects when the mail server is not there, offers no TLS that holds, or refuses the log-in. No mail is sent. */
+export async function verifyMailServer(smtpUrl: string): Promise<void> {
+  const transport = await openTransport(smtpOptions(smtpUrl))
+  try {
+    await transport.verify()
+  } finally {
+    transport.close()
+  }
+}
+
 // The library's own limits are minutes, and a stuck mail server would hold every worker that long.
 function smtpOptions(smtpUrl: string) {
   const { hostname, searchParams } = new URL(smtpUrl)

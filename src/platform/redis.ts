@@ -29,6 +29,20 @@ export async function openRedis(url: string | undefined, { log }: { log: Log }):
   return connected({ commands: open('commands'), messages: open('messages') }, log)
 }
 
+/** Rejects when no Redis answers there. */
+export async function pingRedis(url: string): Promise<void> {
+  const { Redis: IoRedis } = await import('ioredis')
+  const client = new IoRedis(url, { ...optionsOf('doctor'), lazyConnect: true, retryStrategy: () => null })
+  // What goes wrong comes back from the calls
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.ping()
+  } finally {
+    client.disconnect()
+  }
+}
+
 const noRedis: Redis = {
   get: async () => null,
   set: async () => undefined,

@@ -59,9 +59,18 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
     migrate: async () => ['20261101000000_foundation'],
     migrateDown: async () => null,
     serve: async () => undefined,
+    probes: {
+      database: async () => ({ major: 18, version: '18.4', clockAheadMs: 0, pendingMigrations: 0 }),
+      mail: async () => undefined,
+      redis: async () => undefined,
+      modeOf: () => undefined,
+    },
     postForm: async (url, form, headers) => {
       posts.push({ url, form: form.toString(), headers })
       return answer
+    },
+    listenOnLoopback: async () => {
+      throw new Error('nobody listens')
     },
     openFile: () => ({ bytes: Readable.from([]), size: 0 }),
     readStdin: async () => stdin,
