@@ -50,12 +50,13 @@ export async function startExample(name: string, options: ExampleOptions): Promi
 export async function launchExample(name: string, options: ExampleOptions): Promise<Example> {
   const port = options.port ?? (await freePort())
   const dataDir = mkdtempSync(join(tmpdir(), 'foyer-example-'))
-  const { PATH, HOME } = process.env
+  const { PATH, HOME, PYTHON } = process.env
   const child = spawn(process.execPath, commandOf(name), {
     cwd: root,
     env: {
       PATH,
       HOME,
+      ...(PYTHON && { PYTHON }),
       PORT: String(port),
       FOYER_ISSUER: options.issuer,
       EXAMPLE_DATA_DIR: dataDir,
