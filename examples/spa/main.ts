@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { listen } from '../shared/listening.ts'
 import { openManagement, untilFoyerAnswers } from '../shared/management.ts'
 import { registerClient } from '../shared/registration.ts'
@@ -36,10 +37,11 @@ async function register(): Promise<string> {
 
 type File = { type: string; body: string }
 
-const read = (name: string, type: string): File => ({
+const readText = (path: string, type: string): File => ({
   type: `${type}; charset=utf-8`,
-  body: readFileSync(join(import.meta.dirname, 'public', name), 'utf8'),
+  body: readFileSync(path, 'utf8'),
 })
+const read = (name: string, type: string): File => readText(join(import.meta.dirname, 'public', name), type)
 
 const page = read('index.html', 'text/html')
 const files: Record<string, File> = {
@@ -47,6 +49,8 @@ const files: Record<string, File> = {
   '/callback': page,
   '/app.js': read('app.js', 'text/javascript'),
   '/foyer.js': read('foyer.js', 'text/javascript'),
+  // As it comes out of its package: an ES module
+  '/uqr.js': readText(fileURLToPath(import.meta.resolve('uqr')), 'text/javascript'),
   '/style.css': read('style.css', 'text/css'),
   '/config.json': { type: 'application/json', body: JSON.stringify({ issuer, clientId, questApi }) },
 }

@@ -82,6 +82,7 @@ describe.skipIf(!canRun)('the single-page app', () => {
     const ada = await signedIn('Ada')
     await press(ada, 'Show my code')
     const code = (await ada.locator('#code code').textContent()) ?? ''
+    await expect(ada.getByRole('img', { name: 'QR code' }).count()).resolves.toBe(1)
 
     const grace = await signedIn('Grace')
     await grace.getByLabel('The code of somebody else').fill(code)

@@ -1,5 +1,6 @@
 // Owns what is on the page. Whatever comes from elsewhere is set as text and never as HTML.
 import { createFoyer, SignedOut } from './foyer.js'
+import { encode } from './uqr.js'
 
 const at = (id) => document.getElementById(id)
 const { issuer, clientId, questApi } = await (await fetch('/config.json')).json()
@@ -91,13 +92,28 @@ async function quests() {
   )
 }
 
-/** Any library for QR codes draws it; as text it can be copied. */
+/** For a camera, and as text to copy. */
 async function showCode(id) {
   const { token, expires_in: seconds } = await api(`/quests/${encodeURIComponent(id)}/check-in-code`, {})
   at('code').replaceChildren(
     element('p', { textContent: `For an organizer, within ${seconds} seconds:` }),
+    qrOf(token),
     element('code', { textContent: token }),
   )
+}
+
+/** Drawn as one path: a square for each dark module. */
+function qrOf(text) {
+  const { data, size } = encode(text, { border: 4 })
+  const squares = data.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : [])))
+  const [svg, path] = ['svg', 'path'].map((name) =>
+    document.createElementNS('http://www.w3.org/2000/svg', name),
+  )
+  path.setAttribute('d', squares.join(''))
+  svg.append(path)
+  const attributes = { viewBox: `0 0 ${size} ${size}`, role: 'img', 'aria-label': 'QR code', class: 'qr' }
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value)
+  return svg
 }
 
 function checkIn() {
