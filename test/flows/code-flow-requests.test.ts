@@ -168,8 +168,8 @@ describe('response_mode', () => {
     expect(formsOf(page)[0]?.fields.state).toContain('alert(1)')
   })
 
-  it('web_message is not served', async () => {
-    expect(errorOf(await createPerson().go(rp.authorizeUrl({ response_mode: 'web_message' }).url))).toBe(
+  it('of an unknown kind is not served', async () => {
+    expect(errorOf(await createPerson().go(rp.authorizeUrl({ response_mode: 'pigeon' }).url))).toBe(
       'unsupported_response_mode',
     )
   })
@@ -249,7 +249,7 @@ describe('a request that cannot be answered', () => {
     ['no response_type', { response_type: undefined }, 'invalid_request'],
     ['claims that are no JSON', { claims: '{' }, 'invalid_request'],
     ['claims of another shape', { claims: '{"userinfo":[]}' }, 'invalid_request'],
-    ['a request object', { request: 'eyJhbGciOiJub25lIn0.e30.' }, 'request_not_supported'],
+    ['an unsigned request object', { request: 'eyJhbGciOiJub25lIn0.e30.' }, 'invalid_request_object'],
     ['a request_uri', { request_uri: 'https://app.example/request' }, 'request_uri_not_supported'],
     ['an unknown API', { resource: 'urn:nobody' }, 'invalid_target'],
     ['an API that is closed to it', { resource: 'MANAGEMENT' }, 'invalid_target'],
