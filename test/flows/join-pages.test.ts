@@ -225,11 +225,13 @@ describe('the page for join codes', () => {
       pupils.push(...more)
     }
     const pages = await Promise.all(pupils.map(({ person, page }) => press(person, page)))
-    const joined = pages.filter((page) => headingOf(page) === 'You are in the team')
-    expect(joined).toHaveLength(20)
-    // On a busy machine some waits for the team's row are too long
-    const others = pages.filter((page) => !joined.includes(page) && page.status !== 503)
-    expect(new Set(others.map(headingOf))).toEqual(new Set(['This code is used up']))
+    // On a busy machine some waits for the team's row are too long: whoever is told so presses again
+    for (const [at, { person, page }] of pupils.entries()) {
+      if (pages[at]?.status === 503) pages[at] = await press(person, page)
+    }
+    const headings = pages.map(headingOf)
+    expect(headings.filter((heading) => heading === 'You are in the team')).toHaveLength(20)
+    expect(headings.filter((heading) => heading === 'This code is used up')).toHaveLength(30)
     const { data } = await app.services.members.list(operator, { teamId: team, limit: 100 })
     expect([data.length, await usesOf(id)]).toEqual([20, 20])
   }, 120_000)
