@@ -171,9 +171,18 @@ export async function createLiveProvider(
   const live = await createLive({
     issuer: config.issuer,
     loadKeys: () => loadSigningKeys({ store: signingKeys, clock, accessTokenAlg: config.accessTokenAlg }),
-    build: (keys) =>
+    loadDetailTypes: services.apis.listDetailTypes,
+    build: (keys, detailTypes) =>
       createProvider(
-        { config, artifacts, cookieKeys, findClientMetadata, signerOf: storedSigner, ...protocol },
+        {
+          config,
+          artifacts,
+          cookieKeys,
+          findClientMetadata,
+          signerOf: storedSigner,
+          detailTypes,
+          ...protocol,
+        },
         keys,
       ),
     listen: (provider) => listen(provider, { artifacts, audit, countTokens: telemetry.countToken }),

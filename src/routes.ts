@@ -36,6 +36,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
       return account && claimsOf(account)
     },
     findResource: resources.find,
+    detailTypes: live.detailTypes,
     renderer,
     restart,
     demoPeople,

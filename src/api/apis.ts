@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Apis } from '../features/clients/apis-service.ts'
 import type { ManagedApi } from '../features/clients/apis-store.ts'
+import { DetailTypes } from '../features/clients/authorization-details.ts'
 import { assertHolds, type Permission } from './caller.ts'
 import { ById, Id, listRoute, noBody, type Route, route } from './route.ts'
 
@@ -32,6 +33,8 @@ export const Api = z.object({
   open_to_all: z.boolean(),
   /** Its tokens tell in `permissions` what the person may do by their roles. */
   wants_permissions: z.boolean(),
+  /** RFC 9396: what apps may ask for in detail, and how each is shown at consent. */
+  authorization_details_types: DetailTypes,
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 })
@@ -45,6 +48,7 @@ const SavedApi = z.strictObject({
   scopes,
   open_to_all: z.boolean().default(false),
   wants_permissions: z.boolean().default(false),
+  authorization_details_types: DetailTypes.default([]),
 })
 const ByApiClient = z.strictObject({ id: ApiId, client_id: Id })
 const Allowed = z.object({
@@ -56,14 +60,30 @@ const Allowed = z.object({
 /** `serves`: the client is the API itself, and may introspect its tokens. */
 const Allow = z.strictObject({ scopes, serves: z.boolean().default(false) })
 
-const present = ({ identifier, name, scopes, openToAll, wantsPermissions, ...api }: ManagedApi) => ({
+const present = ({
+  identifier,
+  name,
+  scopes,
+  openToAll,
+  wantsPermissions,
+  detailTypes,
+  ...api
+}: ManagedApi) => ({
   identifier,
   name,
   scopes,
   open_to_all: openToAll,
   wants_permissions: wantsPermissions,
+  authorization_details_types: detailTypes,
   created_at: api.createdAt.toISOString(),
   updated_at: api.updatedAt.toISOString(),
+})
+const apiOf = ({ name, scopes, ...api }: z.output<typeof SavedApi>) => ({
+  name,
+  scopes,
+  openToAll: api.open_to_all,
+  wantsPermissions: api.wants_permissions,
+  detailTypes: api.authorization_details_types,
 })
 const replyWith = (api: ManagedApi) => ({ body: present(api), version: api.updatedAt })
 
@@ -106,8 +126,7 @@ function ofApis({ apis }: ApiRoutesDeps): Route[] {
       body: SavedApi,
       answer: { status: 200, schema: Api },
       async handle({ caller, params, body, expected }) {
-        const { open_to_all: openToAll, wants_permissions: wantsPermissions, ...api } = body
-        const saved = { ...api, openToAll, wantsPermissions, identifier: params.id, expected }
+        const saved = { ...apiOf(body), identifier: params.id, expected }
         return replyWith(await apis.save(caller.actor, saved))
       },
     }),

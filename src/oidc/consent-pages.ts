@@ -3,6 +3,7 @@
 import type Koa from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { Claims } from '../features/accounts/claims.ts'
+import type { KnownDetailType } from '../features/clients/authorization-details.ts'
 import { invalidInput } from '../kernel/errors.ts'
 import { readForm } from '../web/input.ts'
 import type { Renderer } from '../web/render.ts'
@@ -15,6 +16,7 @@ export type ConsentPagesDeps = {
   running: RunningInteractions
   claimsOf: (accountId: string) => Promise<Claims | undefined>
   findResource: FindResource
+  detailTypes: () => readonly KnownDetailType[]
   renderer: Renderer
   restart: Restart
 }
@@ -29,7 +31,7 @@ export function createConsentPages(deps: ConsentPagesDeps) {
     const action = `${base(current.uid)}/consent`
     ctx.state.speakTo({ account: typeof person.locale === 'string' ? person.locale : undefined })
     const asked = { action, ...current, translator: ctx.state.translator }
-    const view = await consentPage(asked, person, deps.findResource)
+    const view = await consentPage(asked, person, deps)
     deps.renderer.page(ctx, 'interaction/consent', view, { formAction: formActionOf(current) })
   }
 

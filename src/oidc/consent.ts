@@ -1,9 +1,11 @@
 // Owns consent: what the page says an app would get, with the person's own values, and the grant of what was allowed.
 import type { Client, Grant, Interaction, Provider } from 'oidc-provider'
 import type { Claims } from '../features/accounts/claims.ts'
+import type { KnownDetailType } from '../features/clients/authorization-details.ts'
 import type { Translator } from '../platform/i18n.ts'
 import type { ConsentApi, ConsentItem, ConsentPage } from '../web/views.ts'
 import { claimsOfScopes } from './claims.ts'
+import { detailsIn } from './rich-requests.ts'
 
 type Requested = {
   scopes: string[]
@@ -115,6 +117,18 @@ async function apisOf(
   return apis
 }
 
+/** RFC 9396 §12: everything that a detail says is shown, below the API that it is for. */
+function detailsShown(params: Record<string, unknown>, known: readonly KnownDetailType[]): ConsentApi[] {
+  return detailsIn(params).flatMap(({ type, ...members }) => {
+    const of = known.find((each) => each.type === type)
+    if (!of) return []
+    const said = Object.entries(members).map(
+      ([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    )
+    return [{ name: of.apiName, scopes: [{ name: type, description: [of.title, ...said].join(' · ') }] }]
+  })
+}
+
 /** Where the person goes afterwards, as a host they can check; a native app has only its scheme. */
 export function hostOf(redirectUri: unknown): string {
   const url = typeof redirectUri === 'string' ? URL.parse(redirectUri) : null
@@ -126,10 +140,16 @@ type ConsentAsked = { action: string; interaction: Interaction; client: Client; 
 export async function consentPage(
   { action, interaction, client, translator }: ConsentAsked,
   person: Claims,
-  findResource: FindResource,
+  {
+    findResource,
+    detailTypes,
+  }: { findResource: FindResource; detailTypes: () => readonly KnownDetailType[] },
 ): Promise<ConsentPage> {
   const requested = requestedBy(interaction.params)
-  const apis = await apisOf(requested, client, findResource)
+  const apis = [
+    ...(await apisOf(requested, client, findResource)),
+    ...detailsShown(interaction.params, detailTypes()),
+  ]
   return {
     action,
     app: { name: client.clientName ?? client.clientId, ...(client.clientUri && { uri: client.clientUri }) },

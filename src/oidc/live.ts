@@ -1,9 +1,11 @@
 // Owns the one current Provider. Keys are fixed when a provider is built, so a change of keys builds a new one and
 // swaps it between two requests; those under way finish on the one they began with.
+import { isDeepStrictEqual } from 'node:util'
 import type Koa from 'koa'
 import compose from 'koa-compose'
 import type { Provider } from 'oidc-provider'
 import type { SigningAlg, SigningKey } from '../features/artifacts/signing-keys.ts'
+import type { KnownDetailType } from '../features/clients/authorization-details.ts'
 import { unavailable } from '../kernel/errors.ts'
 import { createAccessTokenReader, type ReadAccessToken } from './access-tokens.ts'
 import { publicJwks } from './keys.ts'
@@ -12,7 +14,8 @@ import type { Metadata } from './metadata.ts'
 export type LiveDeps = {
   issuer: string
   loadKeys: () => Promise<SigningKey[]>
-  build: (keys: readonly SigningKey[]) => Provider
+  loadDetailTypes: () => Promise<KnownDetailType[]>
+  build: (keys: readonly SigningKey[], detailTypes: readonly KnownDetailType[]) => Provider
   listen: (provider: Provider) => void
   /** Runs a request against a provider without a client, to have its own discovery document. */
   publish: (metadata: Metadata) => void
@@ -24,24 +27,34 @@ type Current = {
   handle: Koa.Middleware
   read: ReadAccessToken
   keys: readonly SigningKey[]
+  detailTypes: readonly KnownDetailType[]
 }
 
+/** What a provider is built upon, and cannot be told of afterwards. */
+type Foundation = Pick<Current, 'keys' | 'detailTypes'>
+
 export async function createLive(deps: LiveDeps) {
-  async function build(keys: readonly SigningKey[]): Promise<Current> {
-    const provider = deps.build(keys)
+  async function build({ keys, detailTypes }: Foundation): Promise<Current> {
+    const provider = deps.build(keys, detailTypes)
     deps.listen(provider)
     deps.publish({ discovery: await deps.discover(provider), jwks: publicJwks(keys) })
     const handle = compose(provider.middleware) as Koa.Middleware
-    return { provider, handle, read: createAccessTokenReader(keys, deps.issuer), keys }
+    return { provider, handle, read: createAccessTokenReader(keys, deps.issuer), keys, detailTypes }
   }
 
-  let current = await build(await deps.loadKeys())
+  const load = async (): Promise<Foundation> => {
+    const [keys, detailTypes] = await Promise.all([deps.loadKeys(), deps.loadDetailTypes()])
+    return { keys, detailTypes }
+  }
+
+  let current = await build(await load())
   const handle: Koa.Middleware = (ctx, next) => current.handle(ctx, next)
 
   return {
     handle,
     provider: () => current.provider,
     read: () => current.read,
+    detailTypes: () => current.detailTypes,
     /** Since when the active key of an algorithm has been there. Throws when there is none: not ready. */
     signsSince(alg: SigningAlg): Date {
       const active = current.keys.find((key) => key.alg === alg && key.state === 'active')
@@ -49,10 +62,13 @@ export async function createLive(deps: LiveDeps) {
       if (!since) throw unavailable('no_signing_key')
       return since
     },
-    /** Takes up the keys in force, if they are others than before. Whoever asks while it works waits for one more. */
+    /** Takes up the keys and types in force, if they are others than before. Whoever asks while it works waits for one more. */
     rebuild: oneAtATime(async () => {
-      const keys = await deps.loadKeys()
-      if (namesOf(keys) !== namesOf(current.keys)) current = await build(keys)
+      const found = await load()
+      const isSame =
+        namesOf(found.keys) === namesOf(current.keys) &&
+        isDeepStrictEqual(found.detailTypes, current.detailTypes)
+      if (!isSame) current = await build(found)
     }),
   }
 }

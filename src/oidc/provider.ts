@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import type { SigningKey } from '../features/artifacts/signing-keys.ts'
 import { acrValues } from '../features/authn/next-step.ts'
+import type { KnownDetailType } from '../features/clients/authorization-details.ts'
 import { managementApi } from '../features/clients/first-party.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
 import { createAccessTokenReader, jtiOf } from './access-tokens.ts'
@@ -22,6 +23,7 @@ import { overridePrototypes } from './overrides.ts'
 import * as policy from './policy.ts'
 import type { RequestSecurity } from './request-security.ts'
 import type { Resources } from './resources.ts'
+import { richRequests, withKnownTypes } from './rich-requests.ts'
 import { logoutFeature, type Screens } from './screens.ts'
 import { externalKey, type SignerOf } from './signer.ts'
 
@@ -32,6 +34,7 @@ export type ProviderDeps = {
   resources: Resources
   screens: Screens
   security: RequestSecurity
+  detailTypes: readonly KnownDetailType[]
   firstPartyGrant: FirstPartyGrant
   tokenExchange: TokenExchange
   jwtBearer: JwtBearer
@@ -59,6 +62,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
   const { resources, security, claims } = deps
   return {
     ...security.features,
+    richAuthorizationRequests: richRequests(deps.detailTypes),
     devInteractions: { enabled: false },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
@@ -110,7 +114,10 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
 
   const provider = new Provider(config.issuer, {
     ...security.options,
-    adapter: createAdapter({ artifacts, findClient: deps.findClientMetadata }),
+    adapter: createAdapter({
+      artifacts,
+      findClient: withKnownTypes(deps.findClientMetadata, deps.detailTypes),
+    }),
     acrValues,
     // OIDC Core §3.1.2.1 requires redirect_uri; one that is sent twice must not become the registered one.
     allowOmittingSingleRegisteredRedirectUri: false,

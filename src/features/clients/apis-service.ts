@@ -95,5 +95,5 @@ export function createApis({ db, store, clientStore, clock, audit, issuer }: Api
     })
   }
 
-  return { get, list, save, remove, allow, disallow }
+  return { get, list, listDetailTypes: store.listDetailTypes, save, remove, allow, disallow }
 }

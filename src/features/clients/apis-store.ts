@@ -1,12 +1,13 @@
 // Owns reading APIs as they are managed. What a client may ask of one, as the protocol reads it, is store.ts.
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { KnownDetailType } from './authorization-details.ts'
 import type { SavedApi } from './store.ts'
 
 export type ManagedApi = Required<SavedApi> & { createdAt: Date; updatedAt: Date }
 export type ApisStore = ReturnType<typeof createApisStore>
 
 const columns = `identifier, name, scopes, open_to_all AS "openToAll", wants_permissions AS "wantsPermissions",
-  created_at AS "createdAt", updated_at AS "updatedAt"`
+  detail_types AS "detailTypes", created_at AS "createdAt", updated_at AS "updatedAt"`
 
 export function createApisStore(db: Pick<Db, 'query'>) {
   const list = ({ after, limit }: { after?: string | undefined; limit: number }): Promise<ManagedApi[]> =>
@@ -24,6 +25,18 @@ export function createApisStore(db: Pick<Db, 'query'>) {
     })
     return row ?? null
   }
+
+  /** Those of every API; of two that register the same one, the older counts. */
+  const listDetailTypes = (): Promise<KnownDetailType[]> =>
+    db
+      .query<{ known: KnownDetailType }>({
+        name: 'apis_detail_types',
+        text: `SELECT t || jsonb_build_object('api', a.identifier, 'apiName', a.name) AS known
+          FROM apis a CROSS JOIN LATERAL jsonb_array_elements(a.detail_types) AS t
+          ORDER BY a.created_at DESC, a.identifier DESC`,
+        values: [],
+      })
+      .then((rows) => [...new Map(rows.map(({ known }) => [known.type, known])).values()])
 
   /** Changes of one API wait for each other here; one that is not there yet has no version. */
   async function lockVersion(tx: Tx, identifier: string): Promise<Date | undefined> {
@@ -50,5 +63,5 @@ export function createApisStore(db: Pick<Db, 'query'>) {
     return (await tx.apiClient.deleteMany({ where: { identifier, clientId } })).count === 1
   }
 
-  return { list, find, lockVersion, isDefault, remove, disallow }
+  return { list, find, listDetailTypes, lockVersion, isDefault, remove, disallow }
 }

@@ -44,6 +44,8 @@ export const securityFields = {
   token_endpoint_auth_signing_alg: z.enum(signatureAlgs).optional(),
   /** RFC 9126 §6. */
   require_pushed_authorization_requests: z.boolean().optional(),
+  /** RFC 9396 §10: those it may ask for; none unless they are named. */
+  authorization_details_types: z.array(z.string().min(1).max(200)).max(50).optional(),
   /** RFC 9101 §10.5. */
   require_signed_request_object: z.boolean().optional(),
   request_object_signing_alg: z.enum(signatureAlgs).optional(),

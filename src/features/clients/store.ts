@@ -3,6 +3,7 @@
 import type { Client as ClientModel, Prisma } from '../../generated/prisma/client.ts'
 import { fromSeconds } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { DetailType } from './authorization-details.ts'
 import type { ClientMetadata } from './schema.ts'
 
 /** What rests in the column `metadata`; the rest of a registration has columns of its own. */
@@ -38,7 +39,7 @@ export type ProtocolClient = {
 export type Api = { identifier: string; name: string; scopes: string[]; openToAll: boolean }
 
 /** What is absent is not wanted. */
-export type SavedApi = Api & { wantsPermissions?: boolean }
+export type SavedApi = Api & { wantsPermissions?: boolean; detailTypes?: DetailType[] }
 
 export type Client = {
   id: string
@@ -162,11 +163,12 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
   }
 
   async function upsertApi(tx: Tx, api: SavedApi & { now: Date }): Promise<void> {
-    const { identifier, name, scopes, openToAll, wantsPermissions = false, now } = api
+    const { identifier, name, scopes, openToAll, wantsPermissions = false, detailTypes = [], now } = api
+    const shared = { name, scopes, openToAll, wantsPermissions, detailTypes, updatedAt: now }
     await tx.api.upsert({
       where: { identifier },
-      create: { identifier, name, scopes, openToAll, wantsPermissions, createdAt: now, updatedAt: now },
-      update: { name, scopes, openToAll, wantsPermissions, updatedAt: now },
+      create: { identifier, ...shared, createdAt: now },
+      update: shared,
     })
   }
 

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "apis" DROP COLUMN "detail_types";

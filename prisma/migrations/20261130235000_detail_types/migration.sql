@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "apis" ADD COLUMN     "detail_types" JSONB NOT NULL DEFAULT '[]';
