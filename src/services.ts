@@ -39,6 +39,8 @@ import { saveFirstParty } from './features/clients/first-party-store.ts'
 import { certificateOffer } from './features/clients/security-schema.ts'
 import { createClients } from './features/clients/service.ts'
 import { createClientStore } from './features/clients/store.ts'
+import { createUpstreamStore } from './features/federation/upstream-store.ts'
+import { createUpstreams } from './features/federation/upstreams-service.ts'
 import { createOutbox, mailTask } from './features/outbox/service.ts'
 import { createPasswordless } from './features/passwordless/service.ts'
 import { deviceNameOf } from './features/sessions/device-names.ts'
@@ -310,6 +312,7 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     ...inTeams,
     ...keys,
     backChannelLogout: createLogout({ ...platform, ...keys, audit, clientCache }),
+    upstreams: createUpstreams({ db, store: createUpstreamStore(db), sealer, clock, audit }),
     ...departure,
     ...createWebhookFeature({ ...platform, sealer, audit, outbox }),
     claimsOf,

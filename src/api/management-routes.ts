@@ -10,6 +10,7 @@ import { type RoleRoutesDeps, roleRoutes } from './roles.ts'
 import type { Route } from './route.ts'
 import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts'
 import { type TeamRoutesDeps, teamRoutes } from './teams.ts'
+import { type UpstreamRoutesDeps, upstreamRoutes } from './upstreams.ts'
 import { type UserPartRoutesDeps, userPartRoutes } from './user-parts.ts'
 import { type UserRoutesDeps, userRoutes } from './users.ts'
 import { type WebhookRoutesDeps, webhookRoutes } from './webhooks.ts'
@@ -23,6 +24,7 @@ export type ManagementDeps = UserRoutesDeps &
   RoleRoutesDeps &
   ClientRoutesDeps &
   ApiRoutesDeps &
+  UpstreamRoutesDeps &
   RecordRoutesDeps &
   KeyRoutesDeps &
   EventRoutesDeps &
@@ -39,6 +41,7 @@ export const managementRoutes = (deps: ManagementDeps): Route[] => [
   ...roleRoutes(deps),
   ...clientRoutes(deps),
   ...apiRoutes(deps),
+  ...upstreamRoutes(deps),
   ...recordRoutes(deps),
   ...keyRoutes(deps),
   ...eventRoutes(deps),
