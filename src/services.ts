@@ -28,6 +28,7 @@ import { createTickets } from './features/accounts/tickets.ts'
 import { createArtifacts } from './features/artifacts/service.ts'
 import { endAllOf, endAllOfClient } from './features/artifacts/store.ts'
 import { type AuditLog, createAuditLog } from './features/audit/audit-log.ts'
+import { createLocks } from './features/authn/locks.ts'
 import { createReuseNotice, reuseNoticeOf } from './features/authn/reuse-notice.ts'
 import { createHandOver } from './features/challenges/mail.ts'
 import { createChallenges } from './features/challenges/service.ts'
@@ -315,6 +316,7 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     upstreams: createUpstreams({ db, store: createUpstreamStore(db), sealer, clock, audit }),
     ...departure,
     ...createWebhookFeature({ ...platform, sealer, audit, outbox }),
+    locks: createLocks({ db, audit }),
     claimsOf,
   }
 }

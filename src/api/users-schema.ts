@@ -56,6 +56,11 @@ export const User = z.object({
   /** Made for a program: nobody signs in to it. */
   system: z.boolean(),
   has_password: z.boolean(),
+  /**
+   * Of one person alone: after too many failures in a row the password counts only on devices they have signed in on
+   * before.
+   */
+  password_locked: z.boolean().optional(),
   created_at: moment,
   updated_at: moment,
   deleted_at: moment.nullable(),

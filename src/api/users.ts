@@ -3,6 +3,7 @@ import type { Deletion } from '../features/accounts/deletion-service.ts'
 import type { Recovery } from '../features/accounts/recovery-service.ts'
 import type { Account } from '../features/accounts/schema.ts'
 import type { Accounts } from '../features/accounts/service.ts'
+import type { Locks } from '../features/authn/locks.ts'
 import type { Assignments } from '../features/teams/assignments-service.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
@@ -15,6 +16,7 @@ export type UserRoutesDeps = {
   deletion: Pick<Deletion, 'remove' | 'restore'>
   recovery: Pick<Recovery, 'start'>
   assignments: Pick<Assignments, 'assertMayAssign'>
+  locks: Pick<Locks, 'isLocked' | 'unlock'>
   /** Where a mail about a new password leads; `?token=` is added. */
   recoveryUrl: string
 }
@@ -24,13 +26,19 @@ const readOne: Permission = { scope: 'users:read', reach: 'account' }
 const writeAll: Permission = { scope: 'users:write', reach: 'installation' }
 const writeOne: Permission = { scope: 'users:write', reach: 'account' }
 
-const replyWith = (account: Account) => ({ body: presentUser(account), version: account.updatedAt })
+const replying =
+  ({ locks }: Pick<UserRoutesDeps, 'locks'>) =>
+  async (account: Account) => ({
+    body: { ...presentUser(account), password_locked: await locks.isLocked(account.id) },
+    version: account.updatedAt,
+  })
 
 export function userRoutes(deps: UserRoutesDeps): Route[] {
   return [...peopleRoutes(deps), ...lifeRoutes(deps)]
 }
 
-function peopleRoutes({ accounts, assignments }: UserRoutesDeps): Route[] {
+function peopleRoutes({ accounts, assignments, locks }: UserRoutesDeps): Route[] {
+  const replyWith = replying({ locks })
   return [
     listRoute({
       path: '/users',
@@ -64,7 +72,7 @@ function peopleRoutes({ accounts, assignments }: UserRoutesDeps): Route[] {
           ...(locale !== undefined && { locale }),
           profile: { ...withoutNulls(claims), ...(locale !== undefined && { locale }) },
         })
-        return { ...replyWith(account), location: `/users/${account.id}` }
+        return { ...(await replyWith(account)), location: `/users/${account.id}` }
       },
     }),
     route({
@@ -102,7 +110,8 @@ function peopleRoutes({ accounts, assignments }: UserRoutesDeps): Route[] {
   ]
 }
 
-function lifeRoutes({ accounts, deletion, recovery, recoveryUrl }: UserRoutesDeps): Route[] {
+function lifeRoutes({ accounts, deletion, locks, recovery, recoveryUrl }: UserRoutesDeps): Route[] {
+  const replyWith = replying({ locks })
   const turning = (
     path: string,
     summary: string,
@@ -124,6 +133,15 @@ function lifeRoutes({ accounts, deletion, recovery, recoveryUrl }: UserRoutesDep
       accounts.disable(actor, id),
     ),
     turning('/users/:id/enable', 'Enables a disabled account.', (actor, id) => accounts.enable(actor, id)),
+    turning(
+      '/users/:id/unlock',
+      'Lets the password count on every device again after too many failures in a row.',
+      async (actor, id) => {
+        const account = await accounts.get(id)
+        await locks.unlock(actor, account.id)
+        return account
+      },
+    ),
     turning('/users/:id/restore', 'Undoes a deletion.', async (actor, id) => {
       await accounts.get(id)
       return deletion.restore(actor, id)

@@ -17,6 +17,7 @@ export const eventTypes = {
   'account.imported': 'An account was brought along from another system.',
   'account.disabled': 'An account was disabled; its tokens and sessions ended.',
   'account.enabled': 'A disabled account was enabled again.',
+  'account.unlocked': 'A password that had been turned off after too many failures counts again.',
   'authn.succeeded': 'A person signed in.',
   'authn.failed': 'A sign-in was refused.',
   'authn.code_failed': 'A mailed code was wrong.',
