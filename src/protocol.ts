@@ -4,6 +4,8 @@ import type { Config } from './config/schema.ts'
 import { currentUnit, stage } from './features/artifacts/unit-of-work.ts'
 import type { AuditEvent } from './features/audit/service.ts'
 import { createAuthn } from './features/authn/service.ts'
+import { createCrossDevice } from './features/crossdevice/service.ts'
+import { createCrossDeviceStore } from './features/crossdevice/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createAssertionKeys } from './oidc/assertion-keys.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
@@ -11,6 +13,7 @@ import { createClaims } from './oidc/claims.ts'
 import { createClientCertificates } from './oidc/client-certificates.ts'
 import { appOf, createClientMetadata } from './oidc/client-metadata.ts'
 import type { CookieKeys } from './oidc/cookies.ts'
+import { createDeviceFlow } from './oidc/device.ts'
 import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
 import { followKeys } from './oidc/follow-keys.ts'
@@ -31,6 +34,7 @@ import { storedSigner } from './oidc/signer.ts'
 import { createInnerSecret } from './oidc/token-desk.ts'
 import { createTokenState, type StateOf } from './oidc/token-state.ts'
 import { createMessages } from './platform/i18n.ts'
+import { createLimiter } from './platform/limiter.ts'
 import { loadTemplates } from './platform/templates.ts'
 import type { Services } from './services.ts'
 import { createAssets } from './web/assets.ts'
@@ -115,6 +119,8 @@ export function createProtocol(options: AppOptions) {
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
   const certificates = createClientCertificates({ config, clock: services.clock })
+  const limiter = createLimiter(services)
+  const crossDevice = createCrossDevice({ ...services, limiter, store: createCrossDeviceStore(services.db) })
   const claims = createClaims({ artifacts, findClient: clientCache.find })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
@@ -140,6 +146,8 @@ export function createProtocol(options: AppOptions) {
     security: createRequestSecurity({ ...services, certificates, call: services.outbound }),
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
     ...createGrants(options, { claims, resources, stateOf }),
+    crossDevice,
+    deviceFlow: createDeviceFlow({ crossDevice, limiter, clock: services.clock }),
     innerSecret: createInnerSecret(),
     stateOf,
   }

@@ -3,6 +3,7 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import { mountAccountPages } from './console/account-pages.ts'
 import { createAccountSession } from './console/account-session.ts'
+import { type DevicePagesDeps, mountDevicePages } from './console/device-pages.ts'
 import { mountInvitationPages } from './console/invitation-pages.ts'
 import { mountJoinPages } from './console/join-pages.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
@@ -11,6 +12,7 @@ import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
 import { createBrowserSession } from './oidc/browser-session.ts'
 import { appOf } from './oidc/client-metadata.ts'
+import { createDeviceApproval } from './oidc/device-approval.ts'
 import { mountInteractions } from './oidc/interactions.ts'
 import { signInCookies } from './oidc/sign-in-cookies.ts'
 import { createLimiter } from './platform/limiter.ts'
@@ -18,24 +20,30 @@ import type { AppOptions, LiveProvider, Protocol } from './protocol.ts'
 import { sameOriginPosts } from './web/csrf.ts'
 import { mountLanguageChoice } from './web/language.ts'
 
+const claimsOfPeople =
+  ({ artifacts, claimsOf }: AppOptions['services']) =>
+  async (accountId: string) => {
+    const account = await artifacts.accountOf(accountId)
+    return account && claimsOf(account)
+  }
+
 /** The pages that people answer. */
 export function createRouter(options: AppOptions, live: LiveProvider, protocol: Protocol): Router {
   const { config, services, pages, demoPeople } = options
-  const { artifacts, clock, db, claimsOf } = services
+  const { clock, db } = services
   const { authn, cookies, browser, resources, restart } = protocol
   const { renderer } = pages
   const router = new Router()
   const fromOurPages: FromOurPages = (...names) => sameOriginPosts({ issuer: config.issuer, cookies: names })
+  const claimsOf = claimsOfPeople(services)
   mountInteractions({
     ...services,
     router,
     provider: live.provider,
     authn,
-    claimsOf: async (accountId) => {
-      const account = await artifacts.accountOf(accountId)
-      return account && claimsOf(account)
-    },
+    claimsOf,
     findResource: resources.find,
+    detailTypes: live.detailTypes,
     detailTypes: live.detailTypes,
     renderer,
     restart,
@@ -73,10 +81,12 @@ type Own = { protocol: Protocol; router: Router; fromOurPages: FromOurPages }
 
 /** The pages of whoever is signed in. */
 function mountOwnPages(
-  { config, services, pages }: AppOptions,
+  options: AppOptions,
   live: LiveProvider,
-  { protocol: { cookies }, router, fromOurPages }: Own,
+  { protocol, router, fromOurPages }: Own,
 ): void {
+  const { config, services, pages } = options
+  const { cookies } = protocol
   const { artifacts, clock } = services
   const { renderer } = pages
   const session = createAccountSession({
@@ -101,6 +111,28 @@ function mountOwnPages(
   mountTeamPages({ ...own, issuer: config.issuer })
   mountInvitationPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
   mountJoinPages({ ...services, router, renderer, session, cookies, sameOrigin: fromOurPages() })
+  mountDevices(options, { router, session, sameOrigin: fromOurPages() }, { live, protocol })
+}
+
+type OfPages = Pick<DevicePagesDeps, 'router' | 'session' | 'sameOrigin'>
+
+/** Where a person lets a device in. */
+function mountDevices(
+  { services, pages }: AppOptions,
+  shared: OfPages,
+  { live, protocol }: { live: LiveProvider; protocol: Protocol },
+): void {
+  const { claims, crossDevice, cookies, resources } = protocol
+  const approval = createDeviceApproval({
+    ...services,
+    crossDevice,
+    provider: live.provider,
+    claimsOf: claimsOfPeople(services),
+    isAdmitted: claims.isAdmitted,
+    findResource: resources.find,
+    detailTypes: live.detailTypes,
+  })
+  mountDevicePages({ ...shared, renderer: pages.renderer, cookies, crossDevice, approval })
 }
 
 /** What only development and test benches have. */

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { stderr, stdin, stdout } from 'node:process'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout } from 'node:timers/promises'
 import { describeEnvironment, readEnvironment } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Connection } from '../platform/connection.ts'
@@ -93,6 +94,7 @@ export const createEnvironment = (): CliEnvironment => ({
   postForm,
   listenOnLoopback,
   openFile,
+  pause: (seconds) => setTimeout(seconds * 1000),
   readStdin: () => text(stdin),
   readFile: (path) => readFile(path, 'utf8'),
   writeOut: (words) => stdout.write(words),

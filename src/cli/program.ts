@@ -29,6 +29,7 @@ import { checkConfig, migrate, migrateDown, printConfig } from './instance.ts'
 import { addKeyCommands } from './keys.ts'
 import { createOutput, wordsOf } from './output.ts'
 import type { CliEnvironment } from './services.ts'
+import { type DeviceToken, fetchDeviceToken } from './token-device.ts'
 import { addTransferCommands } from './transfer.ts'
 
 const exit = { done: 0, refused: 1, usage: 2 } as const
@@ -216,5 +217,16 @@ function addTokenCommands(token: Command, context: Context): void {
       const { issuer } = environment.readConfig()
       const { postForm } = environment
       return fetchClientCredentials({ postForm, issuer, output: output() }, options)
+    })
+  token
+    .command('device')
+    .description('a token for a person, who lets this terminal in by a browser (RFC 8628)')
+    .option('--client-id <id>', 'a client with the device grant', 'demo-device')
+    .option('--scope <scopes>', 'with spaces between them', 'openid')
+    .option('--resource <uri>', 'the API the token is for')
+    .action((options: DeviceToken) => {
+      const { issuer } = environment.readConfig()
+      const { postForm, pause } = environment
+      return fetchDeviceToken({ postForm, pause, issuer, output: output() }, options)
     })
 }

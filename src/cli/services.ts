@@ -65,6 +65,7 @@ export type CliEnvironment = {
   listenOnLoopback: (port: number) => Promise<Loopback>
   /** Bytes of a file, or of stdin when it is named `-`; how many there are, where that is known. */
   openFile: (path: string) => { bytes: AsyncIterable<Uint8Array>; size: number | undefined }
+  pause: (seconds: number) => Promise<void>
   readStdin: () => Promise<string>
   /** The text of a file; throws a sentence that names it. */
   readFile: (path: string) => Promise<string>

@@ -10,17 +10,23 @@ export function basicOf(clientId: string, clientSecret: string): { authorization
 }
 
 /** The tokens, or the refusal of the token endpoint in its own words. */
-export function readTokens({ status, body }: FormAnswer): Tokens {
-  const value = tryJson(body)
-  const answer = isObject(value) ? value : {}
+export function readTokens(answered: FormAnswer): Tokens {
+  const { status } = answered
+  const answer = answerOf(answered)
   const { access_token: token } = answer
   if (status !== 200 || typeof token !== 'string') throw tokenRefused(status, answer)
   return { ...answer, access_token: token }
 }
 
+/** What an endpoint answers to a form; empty when that is no JSON object. */
+export function answerOf({ body }: FormAnswer): Record<string, unknown> {
+  const value = tryJson(body)
+  return isObject(value) ? value : {}
+}
+
 const formEncode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
 
-function tokenRefused(status: number, answer: Record<string, unknown>): Error {
+export function tokenRefused(status: number, answer: Record<string, unknown>): Error {
   const { error, error_description: description } = answer
   const said = [error, description].filter((part) => typeof part === 'string').join(': ')
   return new Error(said || `The token endpoint answered ${status} and no token.`)

@@ -41,6 +41,10 @@ export const rates = {
   'invitation.address': { burst: 5, periodMs: hours(24) },
   /** Invitations of one person, over all teams. */
   'invitation.inviter': { burst: 100, periodMs: hours(24) },
+  /** Guesses of the code that a device shows, from one /32 or /64. */
+  'device.address': { burst: 30, periodMs: minutes(15) },
+  /** How often one device may ask whether it was let in: every five seconds, and a little sooner for the network's sake. */
+  'device.poll': { burst: 1, periodMs: seconds(4.5) },
   /** Join codes that one account tries. */
   'join.account': { burst: 10, periodMs: minutes(15) },
 } as const satisfies Record<string, Rate>
@@ -56,6 +60,10 @@ export const limits = {
   requestTimeoutMs: seconds(15),
   sockets: 2_000,
   authorizationCodeTtlSeconds: 60,
+  /** From the code on the screen of a device to the person's yes. */
+  deviceCodeTtlSeconds: 600,
+  /** RFC 8628 §3.2 */
+  pollIntervalSeconds: 5,
   interactionTtlSeconds: 3_600,
   interactionRestartMs: hours(24),
   idTokenTtlSeconds: 3_600,

@@ -11,6 +11,7 @@ import { changeOf, valuesOf } from './account-profile.ts'
 import { type AccountRoutes, backTo, ownOf } from './account-routes.ts'
 import type { Visitor } from './account-session.ts'
 import { mountSignInPages, type SignInPagesDeps } from './account-sign-in-pages.ts'
+import { requestPage } from './device-pages.ts'
 import { invitationPage } from './invitation-pages.ts'
 import { joinPage } from './join-pages.ts'
 import { isTeamPage } from './team-routes.ts'
@@ -28,6 +29,7 @@ const returnable = new Set([
   path,
   invitationPage,
   joinPage,
+  requestPage,
   ...['sign-in', 'email', 'sessions', 'apps', 'data', 'data/export', 'delete'].map(
     (name) => `${path}/${name}`,
   ),

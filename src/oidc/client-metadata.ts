@@ -1,7 +1,7 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
 import { jwtBearerGrant } from '../features/clients/assertion-schema.ts'
 import { firstPartyGrant } from '../features/clients/first-party.ts'
-import { tokenExchangeGrant } from '../features/clients/schema.ts'
+import { deviceGrant, tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
@@ -11,6 +11,7 @@ const served = new Set<string>([
   'authorization_code',
   'refresh_token',
   'client_credentials',
+  deviceGrant,
   firstPartyGrant,
   tokenExchangeGrant,
   jwtBearerGrant,

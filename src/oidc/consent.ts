@@ -135,7 +135,12 @@ export function hostOf(redirectUri: unknown): string {
   return url?.host || url?.protocol || ''
 }
 
-type ConsentAsked = { action: string; interaction: Interaction; client: Client; translator: Translator }
+type ConsentAsked = {
+  action: string
+  interaction: Pick<Interaction, 'params'>
+  client: Client
+  translator: Translator
+}
 
 export async function consentPage(
   { action, interaction, client, translator }: ConsentAsked,
@@ -163,10 +168,16 @@ export async function consentPage(
   }
 }
 
+type GrantAsked = {
+  interaction: Pick<Interaction, 'params' | 'grantId'>
+  client: Client
+  accountId: string
+}
+
 /** The grant of everything the page showed: the one the session had, widened, or a new one. */
 export async function grantAll(
   provider: Provider,
-  { interaction, client, accountId }: { interaction: Interaction; client: Client; accountId: string },
+  { interaction, client, accountId }: GrantAsked,
   findResource: FindResource,
 ): Promise<string> {
   const existing: Grant | undefined = interaction.grantId

@@ -131,6 +131,7 @@ export function lifetimes(config: Config): NonNullable<Configuration['ttl']> {
     ClientCredentials: accessToken,
     AuthorizationCode: limits.authorizationCodeTtlSeconds,
     RefreshToken: config.refreshTokenTtlSeconds,
+    DeviceCode: limits.deviceCodeTtlSeconds,
     IdToken: limits.idTokenTtlSeconds,
     Interaction: limits.interactionTtlSeconds,
     Session: limits.sessionTtlSeconds,

@@ -14,6 +14,7 @@ import { createAccessTokenReader, jtiOf } from './access-tokens.ts'
 import { createAdapter } from './adapter.ts'
 import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
+import { type DeviceFlow, deviceFeature, deviceRoutes } from './device.ts'
 import { grantRefusal } from './grant-refusal.ts'
 import type { FirstPartyGrant } from './grants/first-party.ts'
 import type { JwtBearer } from './grants/jwt-bearer.ts'
@@ -38,6 +39,7 @@ export type ProviderDeps = {
   firstPartyGrant: FirstPartyGrant
   tokenExchange: TokenExchange
   jwtBearer: JwtBearer
+  deviceFlow: DeviceFlow
   cookies: CookiePolicy
   cookieKeys: CookieKeys
   signerOf: SignerOf
@@ -66,6 +68,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
     devInteractions: { enabled: false },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
+    deviceFlow: deviceFeature,
     introspection: { enabled: true, allowedPolicy: policy.mayIntrospect(claims.isAdmitted) },
     revocation: { enabled: true, allowedPolicy: policy.mayRevoke },
     rpInitiatedLogout: logoutFeature(deps.screens),
@@ -103,6 +106,7 @@ const routes = {
   introspection: '/oauth2/introspect',
   revocation: '/oauth2/revoke',
   end_session: '/oauth2/logout',
+  ...deviceRoutes,
 }
 
 export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]): Provider {
@@ -164,6 +168,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
   deps.tokenExchange.register(provider, createAccessTokenReader(keys, config.issuer))
   provider.use(protocolMethods as never)
   provider.use(grantRefusal as never)
+  deps.deviceFlow.attach(provider)
   screens.attach(provider)
   return provider
 }

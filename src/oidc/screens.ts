@@ -25,6 +25,7 @@ const routesOfPrograms = new Set([
   'revocation',
   'userinfo',
   'pushed_authorization_request',
+  'device_authorization',
 ])
 
 const isWebUri = (uri: string | undefined): uri is string => uri !== undefined && /^https?:/.test(uri)

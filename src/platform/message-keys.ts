@@ -3,6 +3,7 @@ import type access from '../../locales/en/access.json'
 import type account from '../../locales/en/account.json'
 import type common from '../../locales/en/common.json'
 import type consent from '../../locales/en/consent.json'
+import type device from '../../locales/en/device.json'
 import type error from '../../locales/en/error.json'
 import type interaction from '../../locales/en/interaction.json'
 import type invitation from '../../locales/en/invitation.json'
@@ -17,6 +18,7 @@ type Areas = {
   account: typeof account
   common: typeof common
   consent: typeof consent
+  device: typeof device
   error: typeof error
   interaction: typeof interaction
   invitation: typeof invitation

@@ -7,6 +7,7 @@ import { type Messages, type Translator, withoutDirectionMarks } from '../platfo
 import type { Templates } from '../platform/templates.ts'
 import { accountHeads } from './account-views.ts'
 import type { Assets } from './assets.ts'
+import { deviceHeads } from './device-views.ts'
 import { pageHeaders } from './headers.ts'
 import { invitationHeads } from './invitation-views.ts'
 import { joinHeads } from './join-views.ts'
@@ -84,6 +85,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'dev/mail': () => ({ heading: 'Mails' }),
   'dev/api': () => ({ heading: 'Management API' }),
   ...accountHeads,
+  ...deviceHeads,
   ...invitationHeads,
   ...joinHeads,
   ...teamHeads,

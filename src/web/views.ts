@@ -2,19 +2,15 @@
 // How a page looks is in views/ and public/, its words are in locales/; when it is shown is for the features and
 // src/oidc to decide.
 import type { AccountPages } from './account-views.ts'
+import type { AppOnPage, ConsentPage } from './consent-views.ts'
+import type { DevicePages } from './device-views.ts'
 import type { InvitationPages } from './invitation-views.ts'
 import type { JoinPages } from './join-views.ts'
 import type { PageError, PasswordStrength } from './sentences.ts'
 import type { TeamPages } from './team-views.ts'
 
+export type { AppOnPage, ConsentApi, ConsentItem, ConsentPage } from './consent-views.ts'
 export type { PageError, PasswordStrength, Said } from './sentences.ts'
-
-/** The app a page is about, as its owner registered it. */
-export type AppOnPage = {
-  name: string
-  /** Where the app starts (`client_uri`), once checked to be http or https. */
-  uri?: string
-}
 
 export type DemoPerson = { name: string; email: string; password: string }
 
@@ -44,23 +40,6 @@ export type PasswordPage = SignInBase & { email: string }
 
 /** Both on one page (FOYER_LOGIN_LAYOUT=single). */
 export type SignInPage = SignInBase & { email?: string; demoPeople?: DemoPerson[] }
-
-/** One thing an app learns about the person; without a value it is something the app may do. */
-export type ConsentItem = { title: string; value?: string }
-
-export type ConsentApi = { name: string; scopes: { name: string; description: string }[] }
-
-export type ConsentPage = {
-  action: string
-  app: AppOnPage
-  /** Host, or scheme for native apps, that the person is sent back to. */
-  redirectHost: string
-  account: { email: string; name?: string }
-  items: ConsentItem[]
-  apis?: ConsentApi[]
-  /** The app registered itself, or nobody has vouched for it. */
-  unverified?: boolean
-}
 
 /** The person is signed in, and the app is not for them. */
 export type NoAccessPage = {
@@ -249,6 +228,7 @@ export type Pages = {
   'dev/mail': DevMailPage
   'dev/api': ApiPage
 } & AccountPages &
+  DevicePages &
   InvitationPages &
   JoinPages &
   TeamPages

@@ -73,6 +73,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
       throw new Error('nobody listens')
     },
     openFile: () => ({ bytes: Readable.from([]), size: 0 }),
+    pause: async () => undefined,
     readStdin: async () => stdin,
     readFile: async () => '',
     writeOut: (text) => {

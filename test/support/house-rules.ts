@@ -98,7 +98,7 @@ export const goesInACircle: Check = (files) => {
 
 const ranks = [
   ['audit', 'outbox', 'artifacts'],
-  ['webhooks', 'clients', 'sessions', 'challenges'],
+  ['webhooks', 'clients', 'sessions', 'challenges', 'crossdevice'],
   ['accounts'],
   ['passwordless', 'mfa', 'federation', 'teams'],
   ['authn', 'transfer'],

@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import type { Renderer } from '../../src/web/render.ts'
 import { type PageName, type Pages, say } from '../../src/web/views.ts'
 import { accountSamples } from './account-samples.ts'
+import { deviceSamples } from './device-samples.ts'
 import { invitationSamples } from './invitation-samples.ts'
 import { joinSamples } from './join-samples.ts'
 import { teamSamples } from './team-samples.ts'
@@ -285,6 +286,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     ],
   }),
   ...accountSamples(of),
+  ...deviceSamples(of),
   ...invitationSamples(of),
   ...joinSamples(of),
   ...teamSamples(of),

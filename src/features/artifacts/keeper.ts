@@ -2,7 +2,7 @@
 import { limits } from '../../config/limits.ts'
 import { hashSecret, newId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
-import { after, fromSeconds } from '../../kernel/time.ts'
+import { after, fromSeconds, hours } from '../../kernel/time.ts'
 import { linksOf, sealInteraction } from './interaction.ts'
 import type { Kind, Payload } from './kinds.ts'
 import { isShortLived } from './kinds.ts'
@@ -17,6 +17,9 @@ export type KeeperDeps = {
   sealer: { seal(plaintext: string, aad: string): Buffer }
   refreshFamilyTtlSeconds: number
 }
+
+/** Longer than they live, so that a device that asks too late is told that its code has expired (RFC 8628 §3.5). */
+const keptMs: Partial<Record<Kind, number>> = { DeviceCode: hours(1) }
 
 export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperDeps) {
   function saveSession(unit: Unit, id: string, payload: Payload): void {
@@ -90,7 +93,7 @@ export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperD
 
   function saveShortLived(unit: Unit, kind: Kind, { id, payload }: { id: string; payload: Payload }): void {
     const isReplay = kind === 'ReplayDetection'
-    const slackMs = isReplay ? limits.replaySlackMs : 0
+    const slackMs = isReplay ? limits.replaySlackMs : (keptMs[kind] ?? 0)
     const row = { payload, expiresAt: after(fromSeconds(payload.exp ?? 0), slackMs) }
     const exists = isReplay || rowOf(unit, kind, id)?.payload !== undefined
     if (!exists && !isShortLived(kind)) throw new Error(`artifacts do not keep ${kind}`)

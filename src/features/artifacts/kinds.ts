@@ -51,7 +51,7 @@ export type Payload = {
   [member: string]: unknown
 }
 
-/** The payload without its bearer id, which rests only as a hash. */
-export function withoutId({ jti: _, ...payload }: Payload): Payload {
+/** The payload without its bearer id and the code that a person types: both rest only as hashes. */
+export function withoutId({ jti: _, userCode: __, ...payload }: Payload): Payload {
   return payload
 }

@@ -14,6 +14,7 @@ const batch = 5_000
 
 const sweeps = {
   artifacts: 'expires_at < $1::timestamptz',
+  cross_device_requests: 'expires_at < $1::timestamptz',
   refresh_tokens: 'expires_at < $1::timestamptz',
   interactions: 'restart_until < $1::timestamptz',
   sessions: 'expires_at < $1::timestamptz',

@@ -26,6 +26,18 @@ export function updateArtifact(
   }
 }
 
+/** Adds what a person decided to a request that waits for it; one that was redeemed stays as it was. */
+export function answerArtifact(kind: string, hash: Buffer, answer: Payload): Write {
+  return {
+    ...token,
+    row: `artifact ${kind} ${hex(hash)}`,
+    shape: 'artifact+=',
+    sql: (bind) => `UPDATE artifacts SET payload = payload || ${bind(answer, 'jsonb')},
+        grant_id = ${bind(answer.grantId ?? null, 'text')}
+      WHERE kind = ${bind(kind, 'text')} AND id_hash = ${bind(hash, 'bytea')} AND consumed_at IS NULL`,
+  }
+}
+
 /** Notes a value as ended. Two requests may say so at once, and both are right. */
 export function insertEnded(kind: string, hash: Buffer, expiresAt: Date): Write {
   return {

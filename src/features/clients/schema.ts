@@ -8,7 +8,7 @@ import { redirectProblem } from './redirects.ts'
 import { authMethods, securityContradictions, securityFields } from './security-schema.ts'
 import { isWebAddress, webAddress } from './web-address.ts'
 
-const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
+export const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** RFC 8693 §2.1. */
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const grantTypes = [
