@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http'
 import type Router from '@koa/router'
 import Koa from 'koa'
 import compose from 'koa-compose'
+import { createRegistrationEndpoint, registrationPath } from './api/registration.ts'
 import { createDoor } from './door.ts'
 import { createManagement } from './management.ts'
 import { createCookieKeys } from './oidc/cookies.ts'
@@ -10,6 +11,7 @@ import { openWithoutOrigin } from './oidc/cors.ts'
 import { structuredTokens } from './oidc/structured-tokens.ts'
 import { unitOfWork } from './oidc/unit.ts'
 import { assertMigrated, countMigrations, pingDatabase } from './platform/database.ts'
+import { createLimiter } from './platform/limiter.ts'
 import { type AppOptions, createLiveProvider, createProtocol, type LiveProvider } from './protocol.ts'
 import { createDevRouter, createRouter } from './routes.ts'
 import { awaitBody } from './web/arrived-request.ts'
@@ -76,7 +78,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     chooseLanguage({ messages: pages.messages, fallback: config.locale, cookies }),
     securityHeaders({ config }),
     errorBoundary({ log, renderPage: screens.renderProblem }),
-    // First, since nearly every request is one of these.
+    below(registrationPath, [
+      limitHeaders(),
+      createRegistrationEndpoint({ ...services, limiter: createLimiter(services) }),
+    ]),
+    // Nearly every request is one of these.
     below('/oauth2/', protocolStack),
     health({ config, draining, metrics: telemetry, checks: readiness(options, live) }),
     pages.assets.middleware,

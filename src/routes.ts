@@ -44,7 +44,6 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     claimsOf,
     findResource: resources.find,
     detailTypes: live.detailTypes,
-    detailTypes: live.detailTypes,
     renderer,
     restart,
     demoPeople,

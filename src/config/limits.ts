@@ -41,6 +41,8 @@ export const rates = {
   'invitation.address': { burst: 5, periodMs: hours(24) },
   /** Invitations of one person, over all teams. */
   'invitation.inviter': { burst: 100, periodMs: hours(24) },
+  /** Apps that register themselves from one /32 or /64. */
+  'clients.address': { burst: 200, periodMs: hours(1) },
   /** Guesses of the code that a device shows, from one /32 or /64. */
   'device.address': { burst: 30, periodMs: minutes(15) },
   /** How often one device may ask whether it was let in: every five seconds, and a little sooner for the network's sake. */

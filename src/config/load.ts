@@ -182,6 +182,10 @@ function derive(values: Settings, cwd: string): Config {
     passwordBreachUrl: values.FOYER_PASSWORD_BREACH_URL,
     auditRetentionDays: values.FOYER_AUDIT_RETENTION_DAYS,
     registration: registrationOf(values),
+    clientRegistration: {
+      mode: values.FOYER_CLIENT_REGISTRATION ?? (production ? 'closed' : 'open'),
+      token: values.FOYER_INITIAL_ACCESS_TOKEN,
+    },
     locale: values.FOYER_LOCALE,
     firstParty: {
       enabled: values.FOYER_FIRST_PARTY ?? !production,

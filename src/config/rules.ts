@@ -69,6 +69,15 @@ export const rules: Rule[] = [
       ),
   },
   {
+    uses: ['FOYER_CLIENT_REGISTRATION', 'FOYER_INITIAL_ACCESS_TOKEN'],
+    check: ({ FOYER_CLIENT_REGISTRATION: mode, FOYER_INITIAL_ACCESS_TOKEN: token }) =>
+      problemIf(
+        mode === 'token' && token === undefined,
+        'FOYER_CLIENT_REGISTRATION',
+        'is token, which needs FOYER_INITIAL_ACCESS_TOKEN: make one with `openssl rand -base64 32`',
+      ),
+  },
+  {
     uses: ['NODE_ENV', 'FOYER_TEST_HOOKS'],
     check: (values) =>
       problemIf(

@@ -228,6 +228,17 @@ export const settings = {
     doc: 'Whether people sign up by themselves: at once, after a code by mail, or not at all.',
     fallback: 'verified in production, open in development',
   },
+  FOYER_CLIENT_REGISTRATION: {
+    schema: oneOf('open', 'token', 'closed').optional(),
+    doc: 'Whether apps register by themselves at /oauth2/register (RFC 7591): everybody, with a token, or none.',
+    fallback: 'closed in production, open in development',
+  },
+  FOYER_INITIAL_ACCESS_TOKEN: {
+    schema: z.string().min(32, { error: 'must have at least 32 characters' }).optional(),
+    doc: 'What an app shows to register when FOYER_CLIENT_REGISTRATION=token.',
+    fallback: 'none',
+    secret: true,
+  },
   FOYER_LOCALE: {
     schema: oneOf(...languages).default('en'),
     doc: 'Language of pages and mails when nothing tells a better one.',
@@ -326,6 +337,8 @@ export type Config = {
   passwordBreachUrl: string | undefined
   auditRetentionDays: number
   registration: 'open' | 'verified' | 'closed'
+  /** Of apps; with `token` whoever shows it. */
+  clientRegistration: { mode: 'open' | 'token' | 'closed'; token: string | undefined }
   /** Language when nothing tells a better one. */
   locale: Settings['FOYER_LOCALE']
   firstParty: { enabled: boolean; linkUrl: string | undefined }

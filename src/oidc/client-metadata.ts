@@ -60,6 +60,7 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
     first_party: client.first_party,
     // Its ID tokens have a `sid` then, as its logout tokens do
     ...(metadata.backchannel_logout_uri !== undefined && { backchannel_logout_session_required: true }),
+    self_registered: client.self_registered,
     ...(client.default_resource !== null && { default_resource: client.default_resource }),
     ...(needsSecret(metadata) && {
       client_secret: secretElsewhere,

@@ -165,6 +165,7 @@ export async function consentPage(
     },
     items: itemsOf(requested, person, translator),
     ...(apis.length > 0 && { apis }),
+    ...(client.self_registered === true && { unverified: true }),
   }
 }
 

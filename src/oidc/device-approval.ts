@@ -109,7 +109,7 @@ export function createDeviceApproval(deps: DeviceApprovalDeps) {
     const { accountId } = request
     const params = paramsOf(request)
     const interaction = { params, grantId: undefined }
-    const grantId = await grantAll(provider(), { interaction, client, accountId }, findResource)
+    const grantId = await grantAll(provider(), { interaction, client, accountId }, deps.findResource)
     const session = await provider().Session.get(ctx)
     const scope = await grantedScope(grantId, params)
     crossDevice.decide(request, {

@@ -22,6 +22,7 @@ import type { TokenExchange } from './grants/token-exchange.ts'
 import { protocolMethods } from './methods.ts'
 import { overridePrototypes } from './overrides.ts'
 import * as policy from './policy.ts'
+import { registrationMetadata } from './registration.ts'
 import type { RequestSecurity } from './request-security.ts'
 import type { Resources } from './resources.ts'
 import { richRequests, withKnownTypes } from './rich-requests.ts'
@@ -48,6 +49,7 @@ export type ProviderDeps = {
 
 export const extraClientMetadata = [
   'first_party',
+  'self_registered',
   'access',
   'require_pkce',
   'email_methods',
@@ -133,6 +135,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
       ui_locales_supported: languages,
       // RFC 9728 §4
       protected_resources: [managementApi(config.issuer)],
+      ...registrationMetadata(config),
     },
     enabledJWA: {
       idTokenSigningAlgValues: [...signingAlgs],

@@ -41,6 +41,7 @@ describe('the configuration', () => {
       playgroundPort: 3001,
       dataDir: join(folder, 'data'),
       passwordMinLength: 8,
+      clientRegistration: { mode: 'open' },
       testHooks: false,
     })
   })
@@ -79,6 +80,7 @@ describe('the configuration', () => {
       listen: { hosts: [''] },
       playgroundPort: 0,
       passwordMinLength: 15,
+      clientRegistration: { mode: 'closed' },
       mailFrom: 'Foyer <no-reply@id.example.com>',
     })
   })
@@ -167,6 +169,12 @@ describe('an error', () => {
       { ...production, SMTP_URL: '' },
       'FOYER_REGISTRATION is verified, which needs SMTP_URL',
     ],
+    [
+      'apps that register by a token that is not there',
+      { FOYER_CLIENT_REGISTRATION: 'token' },
+      'FOYER_CLIENT_REGISTRATION is token, which needs FOYER_INITIAL_ACCESS_TOKEN',
+    ],
+    ['a token that is easily guessed', { FOYER_INITIAL_ACCESS_TOKEN: 'secret' }, 'at least 32 characters'],
     ['http outside loopback', { ...production, FOYER_ISSUER: 'http://id.example.com' }, 'use https'],
     ['development outside loopback', { FOYER_ISSUER: 'https://id.example.com' }, 'set NODE_ENV=production'],
     ['development on every address', { HOST: '0.0.0.0' }, 'HOST is not loopback'],

@@ -27,6 +27,7 @@ const accountPages = (issuer: string): ProtocolClient => ({
   enabled: true,
   refresh_grace_seconds: 0,
   default_resource: null,
+  self_registered: false,
   secrets: [],
   apis: [],
 })

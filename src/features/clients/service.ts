@@ -18,7 +18,7 @@ import type { ClientAccess } from './access.ts'
 import { firstPartyClient } from './first-party.ts'
 import type { ClientMetadata } from './schema.ts'
 import { type CertificateOffer, missingFor, needsSecret } from './security-schema.ts'
-import type { Client, ClientApi, ClientStore, SavedApi } from './store.ts'
+import type { Client, ClientApi, ClientStore, RegistrationTokens, SavedApi } from './store.ts'
 
 export type ClientsDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -33,6 +33,14 @@ export type ClientsDeps = {
 }
 
 export type CreatedClient = Client & { secret?: string }
+export type RegisteredClient = CreatedClient & { registrationToken: string }
+type KnownClient = { id: string; secret?: string; metadata: ClientMetadata; registrationTokenHash?: Buffer }
+type ClientChange = {
+  metadata: ClientMetadata
+  expected?: readonly Date[] | undefined
+  /** By whoever holds this token, which gives way to another one. */
+  registration?: RegistrationTokens
+}
 export type Clients = ReturnType<typeof createClients>
 
 /** So long may an old secret still be used after its rotation, until every instance of the app has the new one. */
@@ -61,16 +69,45 @@ export function createClients(deps: ClientsDeps) {
     return createKnown(actor, { id: newId(clock.now()), secret, metadata })
   }
 
+  /** By itself, without anybody who has looked at it (RFC 7591): whoever holds the token may change and remove it. */
+  async function register(actor: Actor, metadata: ClientMetadata): Promise<RegisteredClient> {
+    const { secret } = issueSecret('foyer_cs')
+    const token = issueSecret('foyer_reg')
+    const known = { id: newId(clock.now()), secret, metadata, registrationTokenHash: token.hash }
+    return { ...(await createKnown(actor, known)), registrationToken: token.secret }
+  }
+
+  /** The client of this registration access token; whatever is wrong with it, nothing. */
+  async function findRegistered(id: string, token: string): Promise<Client | null> {
+    return store.findRegistered(id, hashSecret(token))
+  }
+
+  /** RFC 7592 §2.2, and another token for the next change. */
+  async function updateRegistered(
+    id: string,
+    { metadata, token }: { metadata: ClientMetadata; token: string },
+  ): Promise<RegisteredClient> {
+    const next = issueSecret('foyer_reg')
+    const registration = { from: hashSecret(token), to: next.hash }
+    const client = await update({ kind: 'client', id }, id, { metadata, registration })
+    return { ...client, registrationToken: next.secret }
+  }
+
   /** With an id and secret that are agreed beforehand: the demo's, and those brought from elsewhere. */
   async function createKnown(
     actor: Actor,
-    { id, secret, metadata }: { id: string; secret?: string; metadata: ClientMetadata },
+    { id, secret, metadata, registrationTokenHash }: KnownClient,
   ): Promise<CreatedClient> {
     if (needsSecret(metadata) && !secret) throw invalidInput([secretMissing])
     assertServed(metadata)
     await assertAudience(metadata)
     return db.inTransaction(async (tx) => {
-      const client = await store.insert(tx, { id, metadata, now: clock.now() })
+      const client = await store.insert(tx, {
+        id,
+        metadata,
+        ...(registrationTokenHash && { registrationTokenHash }),
+        now: clock.now(),
+      })
       await audit.record(tx, {
         type: 'client.created',
         actor,
@@ -106,7 +143,7 @@ export function createClients(deps: ClientsDeps) {
   async function update(
     actor: Actor,
     id: string,
-    { metadata, expected }: { metadata: ClientMetadata; expected?: readonly Date[] | undefined },
+    { metadata, expected, registration }: ClientChange,
   ): Promise<Client> {
     assertOwners(id)
     const before = await get(id)
@@ -118,6 +155,8 @@ export function createClients(deps: ClientsDeps) {
     return db.inTransaction(async (tx) => {
       const client = await store.update(tx, id, { metadata, expected, now: moved })
       if (!client) throw expected ? preconditionFailed() : notFound('client_not_found')
+      if (registration && !(await store.rotateRegistration(tx, id, registration)))
+        throw notFound('client_not_found')
       const details = isSameAccess(before.metadata, metadata) ? {} : accessDetails(metadata)
       await audit.record(tx, { type: 'client.updated', actor, clientId: id, ...details })
       await store.notify(tx, id)
@@ -194,6 +233,9 @@ export function createClients(deps: ClientsDeps) {
     list,
     create,
     createKnown,
+    register,
+    findRegistered,
+    updateRegistered,
     update,
     setEnabled,
     remove,

@@ -31,6 +31,8 @@ export type ProtocolClient = {
   enabled: boolean
   refresh_grace_seconds: number
   default_resource: string | null
+  /** Nobody here has looked at it: it came by dynamic registration. */
+  self_registered: boolean
   /** SHA-256 of each secret. A cached client must look at `expires_at` each time. */
   secrets: { hash: Buffer; expires_at: Date | null }[]
   apis: ClientApi[]
@@ -48,6 +50,9 @@ export type Client = {
   createdAt: Date
   updatedAt: Date
 }
+
+export type NewClient = { id: string; metadata: ClientMetadata; registrationTokenHash?: Buffer; now: Date }
+export type RegistrationTokens = { from: Buffer; to: Buffer }
 
 export type ClientStore = ReturnType<typeof createClientStore>
 
@@ -97,13 +102,25 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     return rows.map(present)
   }
 
-  async function insert(
-    tx: Tx,
-    { id, metadata, now }: { id: string; metadata: ClientMetadata; now: Date },
-  ): Promise<Client> {
-    return present(
-      await tx.client.create({ data: { id, ...columnsOf(metadata), createdAt: now, updatedAt: now } }),
-    )
+  async function insert(tx: Tx, { id, metadata, registrationTokenHash, now }: NewClient): Promise<Client> {
+    const data = { id, ...columnsOf(metadata), createdAt: now, updatedAt: now }
+    const token = registrationTokenHash && { registrationTokenHash: new Uint8Array(registrationTokenHash) }
+    return present(await tx.client.create({ data: { ...data, ...token } }))
+  }
+
+  /** Of many who show one registration access token at the same moment, one goes on. */
+  async function rotateRegistration(tx: Tx, id: string, { from, to }: RegistrationTokens): Promise<boolean> {
+    const { count } = await tx.client.updateMany({
+      where: { id, registrationTokenHash: new Uint8Array(from) },
+      data: { registrationTokenHash: new Uint8Array(to) },
+    })
+    return count === 1
+  }
+
+  async function findRegistered(id: string, registrationTokenHash: Buffer): Promise<Client | null> {
+    const where = { id, enabled: true, registrationTokenHash: new Uint8Array(registrationTokenHash) }
+    const row = await db.prisma.client.findFirst({ where })
+    return row && present(row)
   }
 
   async function update(
@@ -195,6 +212,8 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     find,
     list,
     insert,
+    rotateRegistration,
+    findRegistered,
     update,
     setEnabled,
     remove,
@@ -210,6 +229,7 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
 // An open API gives everybody all of its scopes; a client that is listed gets what its entry says.
 const findForProtocolSql = `
   SELECT c.id, c.metadata, c.first_party, c.enabled, c.refresh_grace_seconds, c.default_resource,
+    c.registration_token_hash IS NOT NULL AS self_registered,
     (SELECT jsonb_agg(jsonb_build_object(
         'hash', encode(s.hash, 'hex'), 'expires_at', extract(epoch FROM s.expires_at)) ORDER BY s.created_at DESC)
       FROM client_secrets s

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "clients" DROP COLUMN "registration_token_hash";

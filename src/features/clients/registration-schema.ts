@@ -1,0 +1,54 @@
+// Owns what an app may say of itself that registers by itself (RFC 7591 §2): what it may not decide is left out, what
+// nobody knows is ignored, and the rest goes through the schema of every client.
+import { AppError, type FieldError } from '../../kernel/errors.ts'
+import { ClientFields } from './schema.ts'
+
+/** Up to the owner of this installation. */
+const ownersOnly = new Set([
+  'first_party',
+  'access',
+  'default_resource',
+  'email_methods',
+  'refresh_grace_seconds',
+])
+
+const isKnown = (member: string): boolean =>
+  Object.hasOwn(ClientFields.shape, member) && !ownersOnly.has(member)
+const isAbsent = (value: unknown): boolean => value === null || value === ''
+
+/** Clients in the wild know nothing of PKCE; one without a secret has to. */
+const isConfidential = (method: unknown): boolean => method !== 'none'
+
+/** The members of a registration that count; `null` and the empty text take one away (RFC 7592 §2.2). */
+export function membersOf(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const members = Object.fromEntries(
+    Object.entries(body).filter(([member, value]) => isKnown(member) && !isAbsent(value)),
+  )
+  if (members.require_pkce === undefined && isConfidential(members.token_endpoint_auth_method))
+    members.require_pkce = false
+  return members
+}
+
+export type RegistrationError =
+  | 'invalid_redirect_uri'
+  | 'invalid_client_metadata'
+  | 'invalid_software_statement'
+  | 'unapproved_software_statement'
+
+const isRedirect = ({ pointer }: FieldError): boolean => /^\/redirect_uris(\/|$)/.test(pointer)
+
+/** RFC 7591 §3.2.2: what was wrong with the input. */
+export function registrationErrorOf(errors: readonly FieldError[]): [RegistrationError, string] {
+  const [first] = errors
+  const said = first ? `${first.pointer.slice(1).replaceAll('/', '.')} ${first.detail}` : 'is not understood'
+  return [first && isRedirect(first) ? 'invalid_redirect_uri' : 'invalid_client_metadata', said]
+}
+
+/** RFC 7591 §2.3: nobody's statements are believed here, so that an app with one is told rather than registered as less. */
+export function assertNoStatement({
+  software_statement: statement,
+}: Readonly<Record<string, unknown>>): void {
+  if (statement === undefined || statement === null) return
+  const isJwt = typeof statement === 'string' && /^[\w-]+\.[\w-]+\.[\w-]*$/.test(statement)
+  throw new AppError('invalid', isJwt ? 'unapproved_software_statement' : 'invalid_software_statement')
+}
