@@ -1,5 +1,7 @@
 // Owns which jobs there are and when the recurring ones are due. Inside the server, or in a worker of its own.
 import { reuseNoticeTask } from './features/authn/reuse-notice.ts'
+import { createPing, pingTask } from './features/crossdevice/ping.ts'
+import { createCrossDeviceStore } from './features/crossdevice/store.ts'
 import { mailTask } from './features/outbox/service.ts'
 import { webhookTask } from './features/webhooks/schema.ts'
 import { logoutTask } from './oidc/back-channel-logout.ts'
@@ -12,28 +14,39 @@ const crontab = '* * * * * sweep ?max=1&jobKey=sweep'
 /** Whoever listens to live events waits so long at most, and a fact is outside the chain for so long. */
 const sealEveryMs = 250
 
-export async function runJobs({
-  db,
-  queue,
-  sealing,
-  auditRetention,
-  artifacts,
-  outbox,
-  reuseNotice,
-  deletion,
-  invitations,
-  joinCodes,
-  keyRotation,
-  webhookDeliveries,
-  webhookSending,
-  backChannelLogout,
-  log,
-}: Services): Promise<RunningQueue> {
+/** How apps are told that somebody has decided. */
+const pingOfServices = ({ db, sealer, clientCache, outbound }: Services) =>
+  createPing({
+    store: createCrossDeviceStore(db),
+    sealer,
+    endpointOf: async (id) => (await clientCache.find(id))?.metadata.backchannel_client_notification_endpoint,
+    call: outbound,
+  })
+
+export async function runJobs(services: Services): Promise<RunningQueue> {
+  const {
+    db,
+    queue,
+    sealing,
+    auditRetention,
+    artifacts,
+    outbox,
+    reuseNotice,
+    deletion,
+    invitations,
+    joinCodes,
+    keyRotation,
+    webhookDeliveries,
+    webhookSending,
+    backChannelLogout,
+    log,
+  } = services
   const tasks = {
     sweep: async () => {
       const deleted = await artifacts.sweep()
       if (deleted > 0) log.info({ event: 'artifacts.swept', deleted })
-      for (const task of [mailTask, reuseNoticeTask, webhookTask, logoutTask]) await queue.discardDead(task)
+      for (const task of [mailTask, reuseNoticeTask, webhookTask, logoutTask, pingTask])
+        await queue.discardDead(task)
       await invitations.sweep()
       await joinCodes.sweep()
       await webhookDeliveries.sweep()
@@ -48,6 +61,7 @@ export async function runJobs({
     [webhookTask]: webhookSending.task,
     [logoutTask]: backChannelLogout.task,
     [reuseNoticeTask]: reuseNotice.task,
+    [pingTask]: pingOfServices(services).task,
   }
   const running = await queue.run(tasks, crontab)
   const seals = startLoop(() => db.unhurried(sealing.sealAll), { name: 'seal', everyMs: sealEveryMs, log })

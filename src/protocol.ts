@@ -4,11 +4,13 @@ import type { Config } from './config/schema.ts'
 import { currentUnit, stage } from './features/artifacts/unit-of-work.ts'
 import type { AuditEvent } from './features/audit/service.ts'
 import { createAuthn } from './features/authn/service.ts'
+import { createAsks } from './features/crossdevice/ask-service.ts'
 import { createCrossDevice } from './features/crossdevice/service.ts'
 import { createCrossDeviceStore } from './features/crossdevice/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createAssertionKeys } from './oidc/assertion-keys.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
+import { createCibaFeature } from './oidc/ciba.ts'
 import { createClaims } from './oidc/claims.ts'
 import { createClientCertificates } from './oidc/client-certificates.ts'
 import { appOf, createClientMetadata } from './oidc/client-metadata.ts'
@@ -62,6 +64,11 @@ export function createPages({ reload = isFromSources() }: { reload?: boolean } =
 
 export type SharedPages = ReturnType<typeof createPages>
 
+const isUnlimitedOf =
+  ({ testHooks }: Pick<Config, 'testHooks'>, demoPeople: readonly DemoPerson[]) =>
+  (email: string | null): boolean =>
+    testHooks && demoPeople.some((person) => person.email === email)
+
 /** The only door to a session, for pages and programs alike. */
 function createSignIns({ config, services, demoPeople }: AppOptions) {
   const { accountStore, artifacts, audit, clock, db, outbox, passwords, sealer, telemetry } = services
@@ -75,7 +82,7 @@ function createSignIns({ config, services, demoPeople }: AppOptions) {
     audit,
     outbox,
     layout: config.loginLayout,
-    isUnlimited: (email) => config.testHooks && demoPeople.some((person) => person.email === email),
+    isUnlimited: isUnlimitedOf(config, demoPeople),
     observe: telemetry.countLogin,
   })
 }
@@ -110,6 +117,27 @@ function createGrants({ config, services }: AppOptions, { claims, resources, sta
   }
 }
 
+/** What one device or app asks and a person decides elsewhere. */
+function createCrossDevices({ config, services, demoPeople }: AppOptions) {
+  const { accounts, clock, db } = services
+  const limiter = createLimiter({ db })
+  const store = createCrossDeviceStore(db)
+  const crossDevice = createCrossDevice({ ...services, limiter, store })
+  const asks = createAsks({
+    ...services,
+    limiter,
+    store,
+    issuer: config.issuer,
+    isUnlimited: isUnlimitedOf(config, demoPeople),
+  })
+  return {
+    crossDevice,
+    asks,
+    deviceFlow: createDeviceFlow({ crossDevice, limiter, clock }),
+    ciba: createCibaFeature({ asks, accounts, clock }),
+  }
+}
+
 /** What the protocol needs besides the provider itself. */
 export function createProtocol(options: AppOptions) {
   const { config, services, pages } = options
@@ -119,8 +147,7 @@ export function createProtocol(options: AppOptions) {
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
   const certificates = createClientCertificates({ config, clock: services.clock })
-  const limiter = createLimiter(services)
-  const crossDevice = createCrossDevice({ ...services, limiter, store: createCrossDeviceStore(services.db) })
+  const { crossDevice, asks, deviceFlow, ciba } = createCrossDevices(options)
   const claims = createClaims({ artifacts, findClient: clientCache.find })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
@@ -147,7 +174,9 @@ export function createProtocol(options: AppOptions) {
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
     ...createGrants(options, { claims, resources, stateOf }),
     crossDevice,
-    deviceFlow: createDeviceFlow({ crossDevice, limiter, clock: services.clock }),
+    asks,
+    deviceFlow,
+    ciba,
     innerSecret: createInnerSecret(),
     stateOf,
   }

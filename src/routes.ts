@@ -3,11 +3,13 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import { mountAccountPages } from './console/account-pages.ts'
 import { createAccountSession } from './console/account-session.ts'
+import { mountAskPages } from './console/ask-pages.ts'
 import { type DevicePagesDeps, mountDevicePages } from './console/device-pages.ts'
 import { mountInvitationPages } from './console/invitation-pages.ts'
 import { mountJoinPages } from './console/join-pages.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
 import { mountTeamPages } from './console/team-pages.ts'
+import { mountDevCiba } from './dev/ciba.ts'
 import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
 import { createBrowserSession } from './oidc/browser-session.ts'
@@ -115,13 +117,14 @@ function mountOwnPages(
 
 type OfPages = Pick<DevicePagesDeps, 'router' | 'session' | 'sameOrigin'>
 
-/** Where a person lets a device in. */
+/** Where a person lets in what has no browser of theirs. */
 function mountDevices(
-  { services, pages }: AppOptions,
+  { config, services, pages }: AppOptions,
   shared: OfPages,
   { live, protocol }: { live: LiveProvider; protocol: Protocol },
 ): void {
-  const { claims, crossDevice, cookies, resources } = protocol
+  const { asks, claims, crossDevice, cookies, resources } = protocol
+  const { renderer } = pages
   const approval = createDeviceApproval({
     ...services,
     crossDevice,
@@ -131,7 +134,9 @@ function mountDevices(
     findResource: resources.find,
     detailTypes: live.detailTypes,
   })
-  mountDevicePages({ ...shared, renderer: pages.renderer, cookies, crossDevice, approval })
+  mountDevicePages({ ...shared, renderer, cookies, crossDevice, approval })
+  mountAskPages({ ...shared, renderer, asks, approval })
+  if (config.testHooks) mountDevCiba({ ...shared, asks, approval, clock: services.clock })
 }
 
 /** What only development and test benches have. */

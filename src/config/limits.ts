@@ -45,6 +45,8 @@ export const rates = {
   'clients.address': { burst: 200, periodMs: hours(1) },
   /** Guesses of the code that a device shows, from one /32 or /64. */
   'device.address': { burst: 30, periodMs: minutes(15) },
+  /** How often apps may ask one person who is not at a browser. */
+  'ciba.account': { burst: 10, periodMs: minutes(15) },
   /** How often one device may ask whether it was let in: every five seconds, and a little sooner for the network's sake. */
   'device.poll': { burst: 1, periodMs: seconds(4.5) },
   /** Join codes that one account tries. */
@@ -64,6 +66,9 @@ export const limits = {
   authorizationCodeTtlSeconds: 60,
   /** From the code on the screen of a device to the person's yes. */
   deviceCodeTtlSeconds: 600,
+  /** How long an app waits for the person it asked, when it does not say, and at most. */
+  askTtlSeconds: 300,
+  askMostSeconds: 600,
   /** RFC 8628 §3.2 */
   pollIntervalSeconds: 5,
   interactionTtlSeconds: 3_600,

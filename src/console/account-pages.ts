@@ -2,6 +2,7 @@
 import type Koa from 'koa'
 import { ChangeAccount } from '../features/accounts/schema.ts'
 import type { Accounts } from '../features/accounts/service.ts'
+import { askPage } from '../features/crossdevice/ask-service.ts'
 import { AppError } from '../kernel/errors.ts'
 import { parse, readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
@@ -30,6 +31,7 @@ const returnable = new Set([
   invitationPage,
   joinPage,
   requestPage,
+  askPage,
   ...['sign-in', 'email', 'sessions', 'apps', 'data', 'data/export', 'delete'].map(
     (name) => `${path}/${name}`,
   ),

@@ -2,13 +2,13 @@
 // by opening an address: the code in a link is typed for the person, and pressing the button is left to them.
 import type Router from '@koa/router'
 import type Koa from 'koa'
-import type { Claimed, CrossDevice, HeldRequest } from '../features/crossdevice/service.ts'
+import type { Claimed, CrossDevice, HeldDevice } from '../features/crossdevice/service.ts'
 import { readUserCode, showUserCode } from '../features/crossdevice/user-codes.ts'
 import { deviceNameOf } from '../features/sessions/device-names.ts'
 import { invalidInput, notFound } from '../kernel/errors.ts'
 import { minutes } from '../kernel/time.ts'
-import { devicePage } from '../oidc/device.ts'
-import type { AskedOnDevice, DeviceApproval } from '../oidc/device-approval.ts'
+import { type DeviceInfo, devicePage } from '../oidc/device.ts'
+import type { AskedElsewhere, DeviceApproval } from '../oidc/device-approval.ts'
 import { addressPrefix } from '../web/address.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
 import type { DeviceCodePage } from '../web/device-views.ts'
@@ -60,7 +60,7 @@ export function mountDevicePages(deps: DevicePagesDeps): void {
     renderer.page(ctx, 'device/code', view, { status })
   }
 
-  const heldBy = async (ctx: Koa.Context, visitor: Reader): Promise<HeldRequest | undefined> =>
+  const heldBy = async (ctx: Koa.Context, visitor: Reader): Promise<HeldDevice | undefined> =>
     visitor &&
     crossDevice.hold(kept.read(ctx), { sessionUid: visitor.sessionUid, accountId: visitor.account.id })
 
@@ -80,18 +80,18 @@ export function mountDevicePages(deps: DevicePagesDeps): void {
     await confirm(ctx, request)
   }
 
-  async function confirm(ctx: Koa.Context, request: HeldRequest): Promise<void> {
-    const ui_locales = approval.languageOf(request)
+  async function confirm(ctx: Koa.Context, request: HeldDevice): Promise<void> {
+    const ui_locales = approval.paramsOf(request).ui_locales
     if (ui_locales !== undefined) ctx.state.speakTo({ ui_locales })
     if (await approval.needsSignIn(ctx, request))
       return session.sendToSignIn(ctx, { page: requestPage, anew: true })
     const asked = await approval.ask(request, ctx.state.translator)
     if (!asked) return askAgain(ctx, [over])
     if (asked.closed) return showClosed(ctx, asked)
-    const { device, ...rest } = asked
+    const device = request.payload.deviceInfo as DeviceInfo
     const { device: name } = deviceNameOf(device.userAgent)
     renderer.page(ctx, 'device/confirm', {
-      ...rest,
+      ...asked,
       userCode: showUserCode(request.userCode),
       device: device.userAgent === '' ? null : name,
       address: device.address,
@@ -100,7 +100,7 @@ export function mountDevicePages(deps: DevicePagesDeps): void {
   }
 
   /** The same page as everywhere else: its buttons refuse the device, ask anew, or ask who it is. */
-  function showClosed(ctx: Koa.Context, { app, account, closed }: AskedOnDevice): void {
+  function showClosed(ctx: Koa.Context, { app, account, closed }: AskedElsewhere): void {
     const view = { action: requestPage, app, email: account.email, contacts: closed?.contacts ?? [] }
     renderer.page(ctx, 'interaction/no-access', view, { status: 403 })
   }
@@ -140,7 +140,7 @@ export function mountDevicePages(deps: DevicePagesDeps): void {
     askForCode(ctx, { userCode, retryAt, retryAfterSeconds }, 429)
   }
 
-  async function decide(ctx: Koa.Context, { decision }: Form, request: HeldRequest): Promise<void> {
+  async function decide(ctx: Koa.Context, { decision }: Form, request: HeldDevice): Promise<void> {
     const asked = await approval.ask(request, ctx.state.translator)
     if (!asked) return askAgain(ctx, [over])
     if (decision === 'switch') return session.sendToSignIn(ctx, { page: requestPage, anew: true })

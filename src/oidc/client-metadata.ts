@@ -1,5 +1,6 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
 import { jwtBearerGrant } from '../features/clients/assertion-schema.ts'
+import { cibaGrant } from '../features/clients/ciba-schema.ts'
 import { firstPartyGrant } from '../features/clients/first-party.ts'
 import { deviceGrant, tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
@@ -12,6 +13,7 @@ const served = new Set<string>([
   'refresh_token',
   'client_credentials',
   deviceGrant,
+  cibaGrant,
   firstPartyGrant,
   tokenExchangeGrant,
   jwtBearerGrant,
@@ -19,6 +21,8 @@ const served = new Set<string>([
 
 /** oidc-provider wants to hold a secret; it is compared by overrides.ts, with the hashes beside it. */
 const secretElsewhere = 'kept as a hash'
+/** It wants to hold an https address for pings too; they are sent by features/crossdevice, to the one registered. */
+const pingedElsewhere = 'https://pinged-by-foyer.invalid/'
 
 export type ClientMetadataDeps = {
   findClient: (clientId: string) => Promise<ProtocolClient | undefined>
@@ -57,6 +61,9 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
     ...metadata,
     client_id: client.id,
     grant_types: metadata.grant_types.filter((grant) => served.has(grant)),
+    ...(metadata.backchannel_client_notification_endpoint !== undefined && {
+      backchannel_client_notification_endpoint: pingedElsewhere,
+    }),
     first_party: client.first_party,
     // Its ID tokens have a `sid` then, as its logout tokens do
     ...(metadata.backchannel_logout_uri !== undefined && { backchannel_logout_session_required: true }),

@@ -1,5 +1,5 @@
-// Owns what a device gets when a person lets it in: what the page says of it, what the grant holds, and what the code is
-// worth from then on. Who may decide is features/crossdevice.
+// Owns what a device, or an app without a browser, gets when a person lets it in: what the page says of it, what the
+// grant holds, and what its code is worth from then on. Who may decide is features/crossdevice.
 
 import type Koa from 'koa'
 import type { Client, Provider, Session } from 'oidc-provider'
@@ -14,7 +14,6 @@ import type { Clock } from '../kernel/time.ts'
 import type { Translator } from '../platform/i18n.ts'
 import type { ConsentPage } from '../web/views.ts'
 import { consentPage, denied, type FindResource, grantAll } from './consent.ts'
-import type { DeviceInfo } from './device.ts'
 
 export type DeviceApprovalDeps = {
   provider: () => Provider
@@ -27,8 +26,7 @@ export type DeviceApprovalDeps = {
   clock: Clock
 }
 
-export type AskedOnDevice = Omit<ConsentPage, 'action' | 'redirectHost'> & {
-  device: DeviceInfo
+export type AskedElsewhere = Omit<ConsentPage, 'action' | 'redirectHost'> & {
   /** The client is not for this person: whom they may ask. */
   closed?: { contacts: readonly string[] }
 }
@@ -56,7 +54,7 @@ export function createDeviceApproval(deps: DeviceApprovalDeps) {
   }
 
   /** What the page asks; nothing when the client or the person is gone. */
-  async function ask(request: HeldRequest, translator: Translator): Promise<AskedOnDevice | undefined> {
+  async function ask(request: HeldRequest, translator: Translator): Promise<AskedElsewhere | undefined> {
     const client = await clientOf(request)
     const person = await deps.claimsOf(request.accountId)
     if (!client || !person) return undefined
@@ -69,7 +67,6 @@ export function createDeviceApproval(deps: DeviceApprovalDeps) {
     const isOpen = await deps.isAdmitted(client, request.accountId)
     return {
       ...asked,
-      device: request.payload.deviceInfo as DeviceInfo,
       ...(!isOpen && { closed: { contacts: client.contacts ?? [] } }),
     }
   }
@@ -97,26 +94,29 @@ export function createDeviceApproval(deps: DeviceApprovalDeps) {
       clientId: String(payload.clientId),
       requestId,
       address,
-      details: { scope: String(paramsOf(request).scope ?? ''), via: 'device' },
+      details: {
+        scope: String(paramsOf(request).scope ?? ''),
+        via: request.kind === 'DeviceCode' ? 'device' : 'ciba',
+      },
     } as const
     stage(currentUnit(), audit.recordWrite(event))
   }
 
-  /** In the unit of work of the page. The device is signed in by itself, whatever becomes of this browser's session. */
-  async function allow(ctx: Koa.Context, request: HeldRequest): Promise<void> {
+  /** In the unit of work of the page; `proof` in place of this browser's session. The device is signed in by itself, whatever becomes of this browser's session. */
+  async function allow(ctx: Koa.Context, request: HeldRequest, proof?: Payload): Promise<void> {
     const client = await clientOf(request)
     if (!client) return deny(ctx, request)
     const { accountId } = request
     const params = paramsOf(request)
     const interaction = { params, grantId: undefined }
     const grantId = await grantAll(provider(), { interaction, client, accountId }, deps.findResource)
-    const session = await provider().Session.get(ctx)
+    const proven = proof ?? provenBy(await provider().Session.get(ctx))
     const scope = await grantedScope(grantId, params)
     crossDevice.decide(request, {
       accountId,
       grantId,
       scope,
-      ...provenBy(session),
+      ...proven,
       ...detailsOf(client, params),
     })
     record(ctx, 'consent.granted', request)
@@ -135,7 +135,7 @@ export function createDeviceApproval(deps: DeviceApprovalDeps) {
     record(ctx, 'consent.denied', request)
   }
 
-  return { ask, needsSignIn, allow, deny, languageOf: (request: HeldRequest) => paramsOf(request).ui_locales }
+  return { ask, needsSignIn, allow, deny, paramsOf }
 }
 
 function provenBy(session: Session): Payload {

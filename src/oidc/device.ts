@@ -53,17 +53,18 @@ export function createDeviceFlow({ crossDevice, limiter, clock }: DeviceFlowDeps
     if (!DeviceCode) throw new Error('oidc-provider made no device code')
     const { userCode, clientId = '' } = DeviceCode
     const exp = clock.seconds() + answer.expires_in
-    crossDevice.begin({ kind: 'DeviceCode', code: answer.device_code, userCode, clientId, exp })
+    crossDevice.begin({ code: answer.device_code, userCode, clientId, exp })
     answer.interval = limits.pollIntervalSeconds
   }
 
-  /** RFC 8628 §3.5: whoever asks too often while nothing is decided is told so. Behind a provider. */
+  /** RFC 8628 §3.5, CIBA §11: whoever asks too often while nothing is decided is told so. Behind a provider. */
   async function keepPace(ctx: Koa.Context, next: Koa.Next): Promise<void> {
     await next()
     if (ctx.status !== 400 || ctx.path !== '/oauth2/token') return
     const { error }: { error?: string } = Object(ctx.body)
     if (error !== 'authorization_pending') return
-    const { device_code: code } = (ctx as unknown as KoaContextWithOIDC).oidc.params ?? {}
+    const { device_code, auth_req_id } = (ctx as unknown as KoaContextWithOIDC).oidc.params ?? {}
+    const code = device_code ?? auth_req_id
     const { allowed } = await limiter.take(
       [{ name: 'device.poll', key: hashText(String(code)) }],
       clock.now(),

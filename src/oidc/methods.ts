@@ -9,6 +9,7 @@ const methodsOf: Record<string, readonly string[]> = {
   '/oauth2/par': ['POST'],
   '/oauth2/token': ['POST'],
   '/oauth2/device': ['POST'],
+  '/oauth2/ciba': ['POST'],
   '/oauth2/userinfo': ['GET', 'POST'],
   '/oauth2/jwks': ['GET'],
   '/oauth2/introspect': ['POST'],

@@ -5,6 +5,7 @@ import { limits } from '../config/limits.ts'
 import type { Config } from '../config/schema.ts'
 import { acrValues, isByMailAlone } from '../features/authn/next-step.ts'
 import type { ClientAccess } from '../features/clients/access.ts'
+import { askTtlSeconds } from './ciba.ts'
 
 /** The owner's own app: what it asks for is granted without a question. */
 export const isFirstParty = (client: Client | undefined): boolean => client?.first_party === true
@@ -132,6 +133,7 @@ export function lifetimes(config: Config): NonNullable<Configuration['ttl']> {
     AuthorizationCode: limits.authorizationCodeTtlSeconds,
     RefreshToken: config.refreshTokenTtlSeconds,
     DeviceCode: limits.deviceCodeTtlSeconds,
+    BackchannelAuthenticationRequest: askTtlSeconds,
     IdToken: limits.idTokenTtlSeconds,
     Interaction: limits.interactionTtlSeconds,
     Session: limits.sessionTtlSeconds,

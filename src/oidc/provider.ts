@@ -12,6 +12,7 @@ import { managementApi } from '../features/clients/first-party.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
 import { createAccessTokenReader, jtiOf } from './access-tokens.ts'
 import { createAdapter } from './adapter.ts'
+import { cibaRoutes, type createCibaFeature } from './ciba.ts'
 import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
 import { type DeviceFlow, deviceFeature, deviceRoutes } from './device.ts'
@@ -41,6 +42,7 @@ export type ProviderDeps = {
   tokenExchange: TokenExchange
   jwtBearer: JwtBearer
   deviceFlow: DeviceFlow
+  ciba: ReturnType<typeof createCibaFeature>
   cookies: CookiePolicy
   cookieKeys: CookieKeys
   signerOf: SignerOf
@@ -70,6 +72,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
     devInteractions: { enabled: false },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
+    ciba: deps.ciba,
     deviceFlow: deviceFeature,
     introspection: { enabled: true, allowedPolicy: policy.mayIntrospect(claims.isAdmitted) },
     revocation: { enabled: true, allowedPolicy: policy.mayRevoke },
@@ -109,6 +112,7 @@ const routes = {
   revocation: '/oauth2/revoke',
   end_session: '/oauth2/logout',
   ...deviceRoutes,
+  ...cibaRoutes,
 }
 
 export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]): Provider {

@@ -26,6 +26,7 @@ const routesOfPrograms = new Set([
   'userinfo',
   'pushed_authorization_request',
   'device_authorization',
+  'backchannel_authentication',
 ])
 
 const isWebUri = (uri: string | undefined): uri is string => uri !== undefined && /^https?:/.test(uri)

@@ -6,6 +6,7 @@ import type Koa from 'koa'
 import { type Messages, type Translator, withoutDirectionMarks } from '../platform/i18n.ts'
 import type { Templates } from '../platform/templates.ts'
 import { accountHeads } from './account-views.ts'
+import { askHeads } from './ask-views.ts'
 import type { Assets } from './assets.ts'
 import { deviceHeads } from './device-views.ts'
 import { pageHeaders } from './headers.ts'
@@ -85,6 +86,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'dev/mail': () => ({ heading: 'Mails' }),
   'dev/api': () => ({ heading: 'Management API' }),
   ...accountHeads,
+  ...askHeads,
   ...deviceHeads,
   ...invitationHeads,
   ...joinHeads,

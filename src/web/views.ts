@@ -2,6 +2,7 @@
 // How a page looks is in views/ and public/, its words are in locales/; when it is shown is for the features and
 // src/oidc to decide.
 import type { AccountPages } from './account-views.ts'
+import type { AskPages } from './ask-views.ts'
 import type { AppOnPage, ConsentPage } from './consent-views.ts'
 import type { DevicePages } from './device-views.ts'
 import type { InvitationPages } from './invitation-views.ts'
@@ -228,6 +229,7 @@ export type Pages = {
   'dev/mail': DevMailPage
   'dev/api': ApiPage
 } & AccountPages &
+  AskPages &
   DevicePages &
   InvitationPages &
   JoinPages &

@@ -33,6 +33,7 @@ const longest: { [Name in TemplateName]: Record<string, string> } = {
   password_changed: { device: userAgent, address, at },
   password_removed: { device: userAgent, address, at },
   email_changed: { from: 'ada@example.test', to: 'ada.lovelace@example.test' },
+  app_asks: { app, at, url: 'https://id.example.com/account/requests' },
   tokens_reused: { app, at },
   recovery_used: { device: userAgent, address, at },
   deletion_scheduled: { url: `https://id.example.com/restore?token=${token}`, until: at },

@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import type { Renderer } from '../../src/web/render.ts'
 import { type PageName, type Pages, say } from '../../src/web/views.ts'
 import { accountSamples } from './account-samples.ts'
+import { askSamples } from './ask-samples.ts'
 import { deviceSamples } from './device-samples.ts'
 import { invitationSamples } from './invitation-samples.ts'
 import { joinSamples } from './join-samples.ts'
@@ -286,6 +287,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     ],
   }),
   ...accountSamples(of),
+  ...askSamples(of),
   ...deviceSamples(of),
   ...invitationSamples(of),
   ...joinSamples(of),

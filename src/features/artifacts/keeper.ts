@@ -18,8 +18,11 @@ export type KeeperDeps = {
   refreshFamilyTtlSeconds: number
 }
 
-/** Longer than they live, so that a device that asks too late is told that its code has expired (RFC 8628 §3.5). */
-const keptMs: Partial<Record<Kind, number>> = { DeviceCode: hours(1) }
+/** Longer than they live, so that whoever asks too late is told that the code has expired (RFC 8628 §3.5, CIBA §11). */
+const keptMs: Partial<Record<Kind, number>> = {
+  DeviceCode: hours(1),
+  BackchannelAuthenticationRequest: hours(1),
+}
 
 export function createKeeper({ clock, sealer, refreshFamilyTtlSeconds }: KeeperDeps) {
   function saveSession(unit: Unit, id: string, payload: Payload): void {

@@ -53,5 +53,8 @@ export type Payload = {
 
 /** The payload without its bearer id and the code that a person types: both rest only as hashes. */
 export function withoutId({ jti: _, userCode: __, ...payload }: Payload): Payload {
-  return payload
+  if (payload.kind !== 'BackchannelAuthenticationRequest') return payload
+  // The app is called with it: kept sealed by features/crossdevice
+  const { client_notification_token: ___, ...params } = Object(payload.params)
+  return { ...payload, params }
 }

@@ -16,7 +16,7 @@ const isKnown = (member: string): boolean =>
   Object.hasOwn(ClientFields.shape, member) && !ownersOnly.has(member)
 const isAbsent = (value: unknown): boolean => value === null || value === ''
 
-/** Clients in the wild know nothing of PKCE; one without a secret has to. */
+/** Clients in the wild know nothing of PKCE; one without a secret has to, and one of a profile. */
 const isConfidential = (method: unknown): boolean => method !== 'none'
 
 /** The members of a registration that count; `null` and the empty text take one away (RFC 7592 §2.2). */
@@ -24,8 +24,8 @@ export function membersOf(body: Readonly<Record<string, unknown>>): Record<strin
   const members = Object.fromEntries(
     Object.entries(body).filter(([member, value]) => isKnown(member) && !isAbsent(value)),
   )
-  if (members.require_pkce === undefined && isConfidential(members.token_endpoint_auth_method))
-    members.require_pkce = false
+  const isLeftOpen = members.require_pkce === undefined && members.profile === undefined
+  if (isLeftOpen && isConfidential(members.token_endpoint_auth_method)) members.require_pkce = false
   return members
 }
 

@@ -2,6 +2,7 @@
 // Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
 import { z } from 'zod'
 import { assertionContradictions, assertionFields, jwtBearerGrant } from './assertion-schema.ts'
+import { cibaContradictions, cibaFields, cibaGrant, deliveryModeOf } from './ciba-schema.ts'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
 import { logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
@@ -16,6 +17,7 @@ const grantTypes = [
   'refresh_token',
   'client_credentials',
   deviceGrant,
+  cibaGrant,
   tokenExchangeGrant,
   jwtBearerGrant,
 ] as const
@@ -96,6 +98,7 @@ export const ClientFields = z.strictObject({
   ...securityFields,
   ...logoutFields,
   ...assertionFields,
+  ...cibaFields,
 })
 
 /** What holds where a registration says nothing, and names no profile that says otherwise. */
@@ -128,11 +131,13 @@ export const ClientMetadata = ClientFields.transform(withDefaults)
       ...securityContradictions(client),
       ...fapiContradictions(client),
       ...assertionContradictions(client),
+      ...cibaContradictions(client),
     ]
     for (const [member, message] of contradicted) refuse([member], message)
   })
   .transform((client) => ({
     ...client,
+    ...deliveryModeOf(client),
     response_types: client.grant_types.includes('authorization_code') ? ['code'] : [],
   }))
 export type ClientMetadata = z.output<typeof ClientMetadata>
@@ -141,7 +146,7 @@ function contradictions(client: Fields): [keyof Fields, string][] {
   const grants: readonly string[] = client.grant_types
   const isPublic = client.token_endpoint_auth_method === 'none'
   const usesCode = grants.includes('authorization_code')
-  const bringsRefresh = usesCode || grants.includes(deviceGrant)
+  const bringsRefresh = usesCode || grants.includes(deviceGrant) || grants.includes(cibaGrant)
   const rules: [boolean, keyof Fields, string][] = [
     [usesCode && client.redirect_uris.length === 0, 'redirect_uris', 'must name at least one address'],
     [

@@ -1,17 +1,18 @@
-// Owns a request that one device makes and a person decides in a browser elsewhere (RFC 8628): who may decide it, and
+// Owns a request that one device makes and a person decides in a browser elsewhere (RFC 8628; what apps ask by themselves is ask-service.ts): who may decide it, and
 // that it is decided once. A code that was typed belongs to that browser, and the decision to the session that looked
 // at it there; nobody else can approve it. What is granted is src/oidc/device-approval.ts.
 import { createHmac } from 'node:crypto'
 import { hashSecret, newId, randomToken } from '../../kernel/secrets.ts'
 import { after, type Clock, fromSeconds, seconds } from '../../kernel/time.ts'
 import type { Limiter } from '../../platform/limiter.ts'
+import type { Queue } from '../../platform/queue.ts'
 import type { Payload } from '../artifacts/kinds.ts'
 import { currentUnit, stage } from '../artifacts/unit-of-work.ts'
 import { answerArtifact } from '../artifacts/writes.ts'
+import { pingOf } from './ping.ts'
 import {
   type Claim,
   type ClaimedRow,
-  type CrossDeviceKind,
   type CrossDeviceStore,
   decideRequest,
   type Holder,
@@ -23,11 +24,11 @@ export type CrossDeviceDeps = {
   store: CrossDeviceStore
   sealer: { derive(purpose: string): Buffer }
   limiter: Pick<Limiter, 'take' | 'refund'>
+  queue: Pick<Queue, 'also'>
   clock: Clock
 }
 
 export type NewDevice = {
-  kind: CrossDeviceKind
   code: string
   userCode: string
   clientId: string
@@ -39,22 +40,23 @@ export type Claimed =
   | { outcome: 'limited'; retryAt: Date; retryAfterSeconds: number }
 
 /** What its holder is asked to decide. */
-export type HeldRequest = ClaimedRow & Holder & { userCode: string }
+export type HeldRequest = ClaimedRow & Holder
+export type HeldDevice = HeldRequest & { userCode: string }
 
 export type CrossDevice = ReturnType<typeof createCrossDevice>
 
-export function createCrossDevice({ store, sealer, limiter, clock }: CrossDeviceDeps) {
+export function createCrossDevice({ store, sealer, limiter, queue, clock }: CrossDeviceDeps) {
   const key = sealer.derive('user-codes')
   const hmacOf = (code: string): Buffer => createHmac('sha256', key).update(code).digest()
 
   /** In the unit of work of the request that makes the code. */
-  function begin({ kind, code, userCode, clientId, exp }: NewDevice): void {
+  function begin({ code, userCode, clientId, exp }: NewDevice): void {
     const now = clock.now()
     stage(
       currentUnit(),
       insertRequest({
         id: newId(now),
-        kind,
+        kind: 'DeviceCode',
         idHash: hashSecret(code),
         clientId,
         userCodeHmac: hmacOf(userCode),
@@ -93,7 +95,7 @@ export function createCrossDevice({ store, sealer, limiter, clock }: CrossDevice
   }
 
   /** The request of this browser's claim, unless another session has it. */
-  async function hold(claim: string | undefined, holder: Holder): Promise<HeldRequest | undefined> {
+  async function hold(claim: string | undefined, holder: Holder): Promise<HeldDevice | undefined> {
     const parsed = parseClaim(claim)
     const row = parsed && (await store.hold(parsed, { ...holder, now: clock.now() }))
     return row && { ...row, ...holder, userCode: parsed.userCode }
@@ -102,7 +104,7 @@ export function createCrossDevice({ store, sealer, limiter, clock }: CrossDevice
   /** Gives the device its answer, in the unit of work: of two answers at the same moment one is written. */
   function decide(request: HeldRequest, answer: Payload): void {
     const unit = currentUnit()
-    stage(unit, decideRequest(request.id, { ...request, now: clock.now() }))
+    stage(unit, decideRequest(request.id, { ...request, now: clock.now() }, pingOf(queue)))
     stage(unit, answerArtifact(request.kind, request.idHash, answer))
   }
 

@@ -147,6 +147,11 @@ const bodyOf: Record<TemplateName, (parts: Parts) => Block[]> = {
   password_changed: (parts) => notice(parts, 'password_changed'),
   password_removed: (parts) => notice(parts, 'password_removed'),
   email_changed: (parts) => [paragraph(parts, 'mail.email_changed.lead'), ...notYou(parts)],
+  app_asks: (parts) => [
+    paragraph(parts, 'mail.app_asks.lead'),
+    link(parts, 'mail.app_asks.button'),
+    { kind: 'small', text: parts.t('mail.app_asks.ignore') },
+  ],
   tokens_reused: (parts) => [
     paragraph(parts, 'mail.tokens_reused.lead'),
     ...notYou(parts, 'mail.tokens_reused.check'),

@@ -13,6 +13,7 @@ export type TemplateValues = {
   password_changed: { device: string; address: string; at: string }
   password_removed: { device: string; address: string; at: string }
   email_changed: { from: string; to: string }
+  app_asks: { app: string; at: string; url: string }
   tokens_reused: { app: string; at: string }
   recovery_used: { device: string; address: string; at: string }
   deletion_scheduled: { url: string; until: string }
@@ -34,6 +35,7 @@ export const templateNames = [
   'password_changed',
   'password_removed',
   'email_changed',
+  'app_asks',
   'tokens_reused',
   'recovery_used',
   'deletion_scheduled',
@@ -83,6 +85,7 @@ const waitedFor: readonly TemplateName[] = [
   'recovery_link',
   'already_registered',
   'no_account',
+  'app_asks',
 ]
 
 export const priorityOf = ({ template, priority }: OutboxMail): MailPriority =>
