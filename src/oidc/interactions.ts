@@ -6,9 +6,10 @@ import type { Provider } from 'oidc-provider'
 import { readForm } from '../web/input.ts'
 import { otherMethods } from '../web/methods.ts'
 import { type AccessPagesDeps, createAccessPages } from './access-pages.ts'
+import { type ChoosePagesDeps, createChoosePages } from './choose-pages.ts'
 import { type ConsentPagesDeps, createConsentPages } from './consent-pages.ts'
 import { createRunning, page } from './interactions-running.ts'
-import { accessPrompt } from './policy.ts'
+import { accessPrompt, selectPrompt } from './policy.ts'
 import { createSignIn, type SignInDeps } from './sign-in.ts'
 import { type AddressPagesDeps, addressPaths, createAddressPages } from './sign-in-address.ts'
 import { createLinkPages, type LinkPagesDeps } from './sign-in-links.ts'
@@ -20,6 +21,7 @@ import { createWaysBack, type WaysBackDeps } from './sign-in-ways-back.ts'
 
 type PartsDeps = SignInDeps &
   AccessPagesDeps &
+  ChoosePagesDeps &
   ConsentPagesDeps &
   MailPagesDeps &
   AddressPagesDeps &
@@ -52,6 +54,7 @@ export function mountInteractions(deps: InteractionsDeps): void {
   const profile = createProfilePages({ ...deps, running })
   const signIn = createSignIn({ ...deps, running, mail, newPassword, profile })
   const access = createAccessPages({ ...deps, running })
+  const choose = createChoosePages({ ...deps, running })
   const consent = createConsentPages({ ...deps, running })
 
   async function show(ctx: Koa.Context): Promise<void> {
@@ -59,6 +62,7 @@ export function mountInteractions(deps: InteractionsDeps): void {
     if (!current) return restart.show(ctx, String(ctx.params.uid))
     if (current.interaction.prompt.name === accessPrompt) return access.show(ctx, current)
     if (current.interaction.prompt.name === 'consent') return consent.show(ctx, current)
+    if (current.interaction.prompt.name === selectPrompt && (await choose.show(ctx, current))) return
     return signIn.show(ctx, current)
   }
 
@@ -71,6 +75,7 @@ export function mountInteractions(deps: InteractionsDeps): void {
   router.all('/interaction/:uid', otherMethods('GET', 'HEAD'))
   router.post('/interaction/:uid/identifier', sameOrigin, page(signIn.submitIdentifier))
   router.post('/interaction/:uid/password', sameOrigin, page(signIn.submitPassword))
+  router.post('/interaction/:uid/account', sameOrigin, page(choose.submit))
   router.post('/interaction/:uid/access', sameOrigin, page(access.submit))
   router.post('/interaction/:uid/consent', sameOrigin, page(consent.submit))
   router.post('/interaction/:uid/restart', sameOrigin, page(submitRestart))

@@ -24,6 +24,24 @@ const notForThem = new interactionPolicy.Check(
   isTurnedAway,
 )
 
+/** The app wants the person to say which of their accounts it is; whoever has signed in on the way has said so. */
+export const selectPrompt = 'select_account'
+const notSelected = new interactionPolicy.Check(
+  'not_selected',
+  'the person is asked which account it is',
+  'account_selection_required',
+  ({ oidc }) => oidc.promptPending(selectPrompt) && oidc.result?.login === undefined,
+)
+
+/** Where a person signs in: asked for, or come to by another choice. */
+export const isSignIn = (prompt: string | undefined): boolean => prompt === 'login' || prompt === selectPrompt
+
+function selectAccount(): interactionPolicy.Prompt {
+  const prompt = new interactionPolicy.Prompt({ name: selectPrompt, requestable: true }, notSelected)
+  prompt.checks.remove('select_account_prompt')
+  return prompt
+}
+
 /**
  * RFC 9470 §5: a level that no sign-in here reaches is refused, or the person would be asked again without end.
  */
@@ -56,6 +74,7 @@ export function prompts(): NonNullable<NonNullable<Configuration['interactions']
   policy.get('login')?.checks.add(reachableLevel, 0)
   policy.get('login')?.checks.add(notByMail)
   policy.add(new interactionPolicy.Prompt({ name: accessPrompt }, notForThem), 1)
+  policy.add(selectAccount(), 0)
   consent.checks.remove('native_client_prompt')
   consent.checks.add(
     new interactionPolicy.Check(

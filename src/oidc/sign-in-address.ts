@@ -13,6 +13,7 @@ import {
   type RunningInteractions,
   seeOther,
 } from './interactions-running.ts'
+import { isSignIn } from './policy.ts'
 import type { Restart } from './restart.ts'
 import type { MailPages } from './sign-in-mail.ts'
 import type { Trouble } from './sign-in-request.ts'
@@ -65,7 +66,8 @@ export function createAddressPages(deps: AddressPagesDeps) {
     (kind: Kind) =>
     async (ctx: Koa.Context): Promise<void> => {
       const current = await running.of(ctx)
-      if (current?.interaction.prompt.name !== 'login') return restart.show(ctx, String(ctx.params.uid))
+      if (!current || !isSignIn(current.interaction.prompt.name))
+        return restart.show(ctx, String(ctx.params.uid))
       const { identifier = '' } = (await authn.runningAttempt(current.uid)) ?? {}
       render(ctx, current, kind, { email: parseEmail(identifier)?.address })
     }
@@ -75,7 +77,8 @@ export function createAddressPages(deps: AddressPagesDeps) {
     async (ctx: Koa.Context): Promise<void> => {
       const form = await readForm(ctx)
       const current = await running.of(ctx)
-      if (current?.interaction.prompt.name !== 'login') return restart.show(ctx, String(ctx.params.uid))
+      if (!current || !isSignIn(current.interaction.prompt.name))
+        return restart.show(ctx, String(ctx.params.uid))
       if (form.decision === 'back') return seeOther(ctx, base(current.uid))
       if (kind === 'sign_up' && !deps.registrationOpen) return render(ctx, current, kind, {})
       const trouble = await deps.mail.request(ctx, current, { via: kind, typed: form.email })

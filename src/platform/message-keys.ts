@@ -1,6 +1,7 @@
 // Owns the names of all messages, read off the English ones: a message that is not there does not compile.
 import type access from '../../locales/en/access.json'
 import type account from '../../locales/en/account.json'
+import type choose from '../../locales/en/choose.json'
 import type ciba from '../../locales/en/ciba.json'
 import type common from '../../locales/en/common.json'
 import type consent from '../../locales/en/consent.json'
@@ -17,6 +18,7 @@ import type team from '../../locales/en/team.json'
 type Areas = {
   access: typeof access
   account: typeof account
+  choose: typeof choose
   ciba: typeof ciba
   common: typeof common
   consent: typeof consent

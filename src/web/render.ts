@@ -54,6 +54,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
   'interaction/sign-in': ({ app }, t) => ({ heading: signInTo(t, app), app }),
   'interaction/consent': ({ app }, t) => ({ heading: t('consent.heading', { app: app.name }), app }),
   'interaction/no-access': ({ app }, t) => ({ heading: t('access.heading', { app: app.name }), app }),
+  'interaction/choose': ({ app }, t) => ({ heading: t('choose.heading', { app: app.name }), app }),
   'interaction/code': ({ app }, t) => ({ heading: t('interaction.code_heading'), app }),
   'interaction/link-sent': ({ app }, t) => ({ heading: t('interaction.link_sent_heading'), app }),
   'interaction/link': ({ app }, t) => ({ heading: signInTo(t, app), app }),

@@ -51,6 +51,13 @@ export type NoAccessPage = {
   contacts: readonly string[]
 }
 
+/** Which of the accounts known in this browser. */
+export type ChoosePage = {
+  action: string
+  app: AppOnPage
+  accounts: { id: string; email: string; name?: string; current: boolean }[]
+}
+
 /** A mail is on its way; its code is typed on the page that asked for it. */
 export type MailCodePage = {
   action: string
@@ -210,6 +217,7 @@ export type Pages = {
   'interaction/sign-in': SignInPage
   'interaction/consent': ConsentPage
   'interaction/no-access': NoAccessPage
+  'interaction/choose': ChoosePage
   'interaction/code': MailCodePage
   'interaction/link-sent': MailCodePage
   'interaction/link': LinkPage

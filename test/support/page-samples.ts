@@ -170,6 +170,14 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     email,
     contacts: ['quests@acme.test', 'desk@acme.test'],
   }),
+  choose: of('interaction/choose', {
+    action,
+    app,
+    accounts: [
+      { id: 'ada', email, name: 'Ada Lovelace', current: true },
+      { id: 'grace', email: 'grace@example.test', current: false },
+    ],
+  }),
   expired: of('interaction/expired', { app, action }),
   'expired, elsewhere': of('interaction/expired', { backTo: { name: 'your account', uri: '/account' } }),
   error: of('error', {

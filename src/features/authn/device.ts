@@ -9,6 +9,7 @@ export type Device = { id: string; issuedAt: Date }
 /** By the account that has signed in there. */
 export type Devices = ReadonlyMap<string, Device>
 
+type Cookie = { cookie: string | undefined; key: Buffer; now: Date }
 type Entry = { accountId: string; nonce: Buffer; issuedMs: number }
 
 const accountBytes = 16
@@ -29,20 +30,26 @@ export function readDevices(cookie: string | undefined, key: Buffer, now: Date):
 }
 
 /** The cookie after this account has fully signed in: the newest first, the oldest dropped. */
-export function addDevice(
-  accountId: string,
-  { cookie, key, now }: { cookie: string | undefined; key: Buffer; now: Date },
-): string {
+export function addDevice(accountId: string, { cookie, key, now }: Cookie): string {
   const known = readEntries(cookie, key, now)
   const before = known.find((entry) => entry.accountId === accountId)
   // The same browser keeps its id, so that signing in again does not open another lane of guesses.
   const entry = { accountId, nonce: before?.nonce ?? randomKey(nonceBytes), issuedMs: now.getTime() }
   const others = known.filter((other) => other.accountId !== accountId)
-  return [entry, ...others]
+  return encodeAll([entry, ...others], key)
+}
+
+/** The cookie without this account: the browser is a new device to it from then on. */
+export function removeDevice(accountId: string, { cookie, key, now }: Cookie): string {
+  const others = readEntries(cookie, key, now).filter((entry) => entry.accountId !== accountId)
+  return encodeAll(others, key)
+}
+
+const encodeAll = (entries: Entry[], key: Buffer): string =>
+  entries
     .slice(0, limits.deviceCookieAccounts)
     .map((each) => encode(each, key))
     .join(separator)
-}
 
 const deviceOf = ({ nonce, issuedMs }: Entry): Device => ({
   id: nonce.toString('base64url'),

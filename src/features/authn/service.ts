@@ -15,7 +15,7 @@ import { currentUnit, stage } from '../artifacts/unit-of-work.ts'
 import type { Audit } from '../audit/service.ts'
 import type { Outbox } from '../outbox/service.ts'
 import { type AttemptsDeps, createAttempts } from './attempts.ts'
-import { addDevice, readDevices } from './device.ts'
+import { addDevice, readDevices, removeDevice } from './device.ts'
 import type { Done, Proof } from './next-step.ts'
 import { amrOf, doneBy } from './next-step.ts'
 import { createSeen } from './seen.ts'
@@ -213,8 +213,17 @@ export function createAuthn(deps: AuthnDeps) {
     return { outcome: 'limited', retryAfterSeconds, retryAt: after(clock.now(), seconds(retryAfterSeconds)) }
   }
 
+  /** Who has signed in in the browser with this cookie, the last one first. */
+  const rememberedIn = (cookie: string | undefined): string[] => [
+    ...readDevices(cookie, deviceKey, clock.now()).keys(),
+  ]
+  const forgetIn = (cookie: string | undefined, accountId: string): string =>
+    removeDevice(accountId, { cookie, key: deviceKey, now: clock.now() })
+
   return {
     ...steps,
+    rememberedIn,
+    forgetIn,
     submitPassword,
     acceptMail,
     provePassword,
