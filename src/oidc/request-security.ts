@@ -47,6 +47,12 @@ function requestFault(
   return exp - nbf > longestRequestSeconds && 'the Request Object is good for more than an hour'
 }
 
+/** RFC 9449 §10: a thumbprint of SHA-256. oidc-provider keeps whatever stands there, and no database keeps some of it. */
+function assertThumbprint(_ctx: KoaContextWithOIDC, jkt: string | undefined): void {
+  if (jkt !== undefined && !/^[\w-]{43}$/.test(jkt))
+    throw new errors.InvalidRequest('dpop_jkt must be the thumbprint of a key')
+}
+
 export function createRequestSecurity({ call, clock, certificates, sealer }: RequestSecurityDeps) {
   const isAhead = ({ iat, nbf }: Record<string, unknown>): boolean =>
     [iat, nbf].some((at) => Number(at ?? 0) > clock.seconds() + limits.clockAheadSeconds)
@@ -106,6 +112,7 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
     clientAuthMethods: authMethods.filter(
       (method) => missingFor({ token_endpoint_auth_method: method }, certificates) === undefined,
     ),
+    extraParams: { dpop_jkt: assertThumbprint },
     assertJwtClientAuthClaimsAndHeader: assertAssertion,
     // FAPI 2.0 §5.3.2.1: the tokens of such a client are bound already, and rotation would only lose some
     rotateRefreshToken: ({ oidc }) => !isFapi2(oidc.client),

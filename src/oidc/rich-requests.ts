@@ -32,6 +32,8 @@ type Find = (clientId: string) => Promise<Record<string, unknown> | undefined>
  * client that is built from them hangs on it.
  */
 export function withKnownTypes(find: Find, known: readonly KnownDetailType[]): Find {
+  // Without any type oidc-provider does not look at that member
+  if (known.length === 0) return find
   const told = new WeakMap<object, Record<string, unknown>>()
   return async (clientId) => {
     const metadata = await find(clientId)

@@ -77,6 +77,8 @@ describe('OAuth endpoints', () => {
     ['/oauth2/token', 'grant_type=authorization_code&code=x&code=x&redirect_uri=x'],
     ['/oauth2/token', 'client_id=demo-web&client_id=demo-web&grant_type=refresh_token&refresh_token=x'],
     ['/oauth2/token', 'grant_type=refresh_token&refresh_token=x&scope=a&scope=b'],
+    ['/oauth2/par', 'response_type=code&scope=openid&scope=email'],
+    ['/oauth2/par', 'client_id=demo-web&client_id=demo-web&response_type=code'],
     ['/oauth2/introspect', 'token=a&token=b'],
     ['/oauth2/introspect', 'token=a&token_type_hint=a&token_type_hint=b'],
     ['/oauth2/revoke', 'token=a&token=b'],
@@ -93,7 +95,7 @@ describe('OAuth endpoints', () => {
     })
   })
 
-  it.each(['/oauth2/token', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/userinfo'])(
+  it.each(['/oauth2/token', '/oauth2/par', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/userinfo'])(
     '%s refuses other content types and bodies that are too large',
     async (path) => {
       await unchanged(app, async () => {

@@ -110,6 +110,29 @@ describe('RFC 9126 refuses', () => {
     expect([status, body.error]).toEqual([400, error])
   })
 
+  it.each([
+    'scope',
+    'state',
+    'nonce',
+    'claims',
+    'login_hint',
+    'id_token_hint',
+    'ui_locales',
+    'prompt',
+    'dpop_jkt',
+  ])('what no database keeps in %s, at the latest when it is used', async (name) => {
+    for (const value of ['a\0b', '\0', '{"userinfo":{"\\u0000":null}}', '{"userinfo":{"\\ud800":null}}']) {
+      const pushed = await rp.push(rp.request({ [name]: value }).params)
+      expect([201, 400]).toContain(pushed.status)
+      if (pushed.status === 400) continue
+      const url = rp.addressOf({ request_uri: pushed.body.request_uri ?? '' })
+      const went = await createPerson().go(url)
+      expect('left' in went ? went.left.searchParams.get('error') : went.status, value).toSatisfy(
+        (told) => told === 200 || told === 400 || typeof told === 'string',
+      )
+    }
+  })
+
   it('§2.3: another method than POST', async () => {
     const { status, headers } = await fetch(`${app.issuer}/oauth2/par`)
     expect([status, headers.get('allow')]).toEqual([405, 'POST'])

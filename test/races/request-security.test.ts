@@ -97,6 +97,24 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
     }
   })
 
+  it('know the nonces of one another (RFC 9449 §8)', async () => {
+    const { client_id, client_secret } = demoMachine
+    const url = `${products[0]?.issuer}/oauth2/token`
+    const key = await makeKey()
+    let nonce: string | undefined
+    for (const door of [...doors, ...doors]) {
+      const proof = await dpop(key, { url }, { claims: { nonce } })
+      const headers = { authorization: basic(client_id, client_secret), ...proof }
+      const answer = await door.ask({
+        path: '/oauth2/token',
+        form: { grant_type: 'client_credentials' },
+        headers,
+      })
+      expect(answer.status, answer.text).toBe(200)
+      nonce ??= String(answer.headers['dpop-nonce'])
+    }
+  })
+
   it('take an assertion once (RFC 7523 §3)', async () => {
     for (let round = 1; round <= rounds; round += 1) {
       const form = { grant_type: 'client_credentials', ...(await rp.proof()) }
