@@ -33,7 +33,7 @@ export function createManagement(
       (await protocol.resources.find(audience, { clientId }))?.scopes ?? [],
   })
   const router = createManagementRouter(routes, {
-    callers: createCallers({ ...protocol, issuer, read: live.read }),
+    callers: createCallers({ ...protocol, issuer, read: live.read, clock }),
     limiter: createLimiter({ db }),
     cursors: createCursors(sealer.derive('api-cursors')),
     idempotency: createIdempotency({ store: createIdempotencyStore(db), sealer, clock }),

@@ -2,8 +2,9 @@
 // administrator of the installation, a person's within that person's own rights. What a route asks for is route.ts.
 import type Koa from 'koa'
 import { managementApi } from '../features/clients/first-party.ts'
-import { forbidden, notFound } from '../kernel/errors.ts'
+import { AppError, forbidden, notFound } from '../kernel/errors.ts'
 import type { Actor } from '../kernel/events.ts'
+import type { Clock } from '../kernel/time.ts'
 import type { AccessTokenClaims, ReadAccessToken } from '../oidc/access-tokens.ts'
 import type { HolderCheck } from '../oidc/bound-tokens.ts'
 import type { Resources } from '../oidc/resources.ts'
@@ -16,6 +17,7 @@ export type CallersDeps = {
   stateOf: StateOf
   checkHolder: HolderCheck
   resources: Pick<Resources, 'find'>
+  clock: Clock
 }
 
 export type Caller = {
@@ -26,6 +28,8 @@ export type Caller = {
   scopes: ReadonlySet<string>
   /** The account that is all this caller may touch; nothing when they administer the installation. */
   ownAccount: string | undefined
+  /** When the person signed in, in seconds since the epoch, as far as the token says it. */
+  signedInAt?: number | undefined
 }
 
 /**
@@ -45,7 +49,7 @@ const invalidToken: TokenRefusal = { error: 'invalid_token' }
 /** Where the metadata of RFC 9728 are: §3.1 puts the well-known part in front of the resource's path. */
 export const resourceMetadataPath = '/.well-known/oauth-protected-resource/api/v1'
 
-export function createCallers({ issuer, read, stateOf, checkHolder, resources }: CallersDeps) {
+export function createCallers({ issuer, read, stateOf, checkHolder, resources, clock }: CallersDeps) {
   const audience = managementApi(issuer)
   const metadata = `resource_metadata="${issuer}${resourceMetadataPath}"`
 
@@ -68,6 +72,7 @@ export function createCallers({ issuer, read, stateOf, checkHolder, resources }:
       key: `${claims.client_id} ${account.id}`,
       scopes,
       ownAccount: account.roles.includes('admin') ? undefined : account.id,
+      signedInAt: typeof claims.auth_time === 'number' ? claims.auth_time : undefined,
     }
     return { caller, claims }
   }
@@ -108,7 +113,19 @@ export function createCallers({ issuer, read, stateOf, checkHolder, resources }:
     }
   }
 
-  return { identify, assertMay, watch }
+  /** RFC 9470 §3. Behind a client's own token there is nobody who could sign in again. */
+  function assertFresh(
+    ctx: Koa.Context,
+    { actor, signedInAt = 0 }: Caller,
+    maxAge: number | undefined,
+  ): void {
+    if (maxAge === undefined || actor.kind === 'client' || clock.seconds() - signedInAt <= maxAge) return
+    const error = 'insufficient_user_authentication'
+    ctx.set('WWW-Authenticate', `Bearer error="${error}", max_age="${maxAge}", ${metadata}`)
+    throw new AppError('unauthenticated', error)
+  }
+
+  return { identify, assertMay, assertFresh, watch }
 }
 
 /** Nobody hands on a scope of this API that they do not hold, neither to a client nor by taking one over. */

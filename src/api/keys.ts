@@ -1,5 +1,6 @@
 // Owns the routes about the keys that sign.
 import { z } from 'zod'
+import { limits } from '../config/limits.ts'
 import type { SigningKey } from '../features/artifacts/signing-keys.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
 import type { Permission } from './caller.ts'
@@ -64,6 +65,7 @@ export function keyRoutes({ keyRotation }: KeyRoutesDeps): Route[] {
       path: '/keys/rotate',
       summary: 'Lets the next key sign and publishes a new next one; answers with the keys as they are then.',
       permission,
+      signInWithin: limits.freshSignInSeconds,
       limit: 'api.write',
       body: Rotate,
       answer: { status: 200, schema: Keys },

@@ -54,6 +54,8 @@ type Declaration<
   summary: string
   permission: Permission
   limit: RateName
+  /** A person must have signed in so many seconds ago at most (RFC 9470). */
+  signInWithin?: number
   /** Its answer has an ETag, and its change heeds If-Match. */
   versioned?: boolean
   params?: Params
@@ -65,7 +67,7 @@ type Declaration<
 
 export type Route = Pick<
   Declaration<z.ZodType, z.ZodType, z.ZodType, z.ZodType>,
-  'method' | 'path' | 'summary' | 'permission' | 'limit' | 'versioned'
+  'method' | 'path' | 'summary' | 'permission' | 'limit' | 'signInWithin' | 'versioned'
 > & {
   /** Of another type than JSON only where it says so: stream-route.ts. */
   answer: { status: number; schema: z.ZodType; type?: string }

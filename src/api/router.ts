@@ -49,6 +49,7 @@ export function createManagementRouter(routes: readonly Route[], deps: RouterDep
     const caller = await callers.identify(ctx)
     await spend(route.limit, caller.key)
     callers.assertMay(ctx, caller, route.permission)
+    callers.assertFresh(ctx, caller, route.signInWithin)
     const raw = { params: { ...ctx.params }, query: readQuery(ctx), body: await readBody(route, ctx) }
     const origin = originOf(ctx)
     const perform = route.prepare(raw, {

@@ -74,6 +74,8 @@ export const limits = {
   interactionTtlSeconds: 3_600,
   interactionRestartMs: hours(24),
   idTokenTtlSeconds: 3_600,
+  /** How old the sign-in of a person may be who changes what everybody's sign-in rests on. */
+  freshSignInSeconds: 300,
   /** How long after its issue an ID token says whom an app means (OIDC Core §3.1.2.1, id_token_hint). */
   idTokenHintMs: days(30),
   /** A key that the schedule lets sign has stood in the JWKS at least so long. */

@@ -53,6 +53,16 @@ function scopesOf({ oidc }: KoaContextWithOIDC): Set<string> {
   return new Set(granted.filter((scope) => asked?.has(scope)))
 }
 
+/** When and how the person signed in (RFC 9068 §2.2.1): what an API may ask for anew (RFC 9470). */
+function signInOf({ oidc }: KoaContextWithOIDC): { auth_time?: number; acr?: string } {
+  const { AuthorizationCode, RefreshToken, DeviceCode, BackchannelAuthenticationRequest } = oidc.entities
+  const source = AuthorizationCode ?? RefreshToken ?? DeviceCode ?? BackchannelAuthenticationRequest
+  return {
+    ...(source?.authTime !== undefined && { auth_time: source.authTime }),
+    ...(source?.acr !== undefined && { acr: source.acr }),
+  }
+}
+
 /** A token for offline access outlives the session it came from. */
 function standingOf(token: object): Standing | undefined {
   const { grantId, sessionUid, expiresWithSession } = token as Partial<Standing> & {
@@ -102,7 +112,7 @@ export function createClaims({ artifacts, findClient }: ClaimsDeps) {
   }
 
   /**
-   * `teams` and `roles` in a JWT access token, when the person granted those scopes, and `permissions` where the API
+   * The sign-in behind a JWT access token; `teams` and `roles`, when the person granted those scopes, and `permissions` where the API
    * asks for them (contract, Claims and scopes).
    */
   async function extraTokenClaims(
@@ -113,11 +123,13 @@ export function createClaims({ artifacts, findClient }: ClaimsDeps) {
     const granted = scopesOf(ctx)
     if (accountId === undefined || aud === undefined) return undefined
     const wantsPermissions = await asksForPermissions(ctx, aud)
-    if (!wantsPermissions && !ownScopes.some((scope) => granted.has(scope))) return undefined
+    const signIn = signInOf(ctx)
+    if (!wantsPermissions && !ownScopes.some((scope) => granted.has(scope))) return signIn
     const account = await artifacts.accountOf(accountId)
     if (!account) return undefined
     const { roles, teams } = claimsOf(account)
     return {
+      ...signIn,
       ...(granted.has('roles') && { roles }),
       ...(granted.has('teams') && { teams }),
       ...(wantsPermissions && { permissions: permissionsOf(account) }),

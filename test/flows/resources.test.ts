@@ -25,7 +25,9 @@ describe('a person’s token', () => {
     expect([header, typeof kid]).toEqual([{ alg: 'ES256', typ: 'at+jwt' }, 'string'])
     const claims = decodeJwt(tokens.access_token)
     expect(Object.keys(claims).sort()).toEqual([
+      'acr',
       'aud',
+      'auth_time',
       'client_id',
       'exp',
       'iat',
@@ -40,6 +42,7 @@ describe('a person’s token', () => {
       sub: decodeJwt(tokens.id_token ?? '').sub,
       client_id: 'demo-web',
       scope: 'quests:read',
+      acr: 'urn:foyer:acr:pwd',
     })
     expect(tokens.scope).toBe('quests:read')
   })
