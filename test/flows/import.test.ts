@@ -302,7 +302,7 @@ describe('foyer import of teams and clients', () => {
       { ...client, client_id: 'shop-5', redirect_uris: ['http://shop.example/'] },
       { ...client, client_id: 'foyer-account' },
       { ...client, client_id: 'shop' },
-      { ...client, client_id: 'shop-6', jwks_uri: 'https://shop.example/' },
+      { ...client, client_id: 'shop-6', shoe_size: 43 },
       {
         type: 'client',
         client_id: 'spa',
@@ -318,7 +318,7 @@ describe('foyer import of teams and clients', () => {
       expect.stringMatching(/^5 \/redirect_uris\/0: must use https/),
       '6 /client_id: is one of Foyer’s own',
       '7 /client_id: is that of line 1',
-      '8 /jwks_uri: is not known: remove it',
+      '8 /shoe_size: is not known: remove it',
       '9 /client_secret: a public client has none',
     ])
     const { machineToken } = createManagement(app.issuer)
