@@ -32,6 +32,8 @@ type Tokens = { access: string; refresh: string; endsAt: number }
 const earlyMs = 30_000
 const triesWhileAway = 120
 const pauseMs = 500
+/** Long, since an answer that is not waited for is a refresh token spent for nothing. */
+const answerMs = 30_000
 
 export function createDoor({ issuer, resource }: { issuer: string; resource: string }) {
   let tokens: Tokens | undefined
@@ -45,7 +47,7 @@ export function createDoor({ issuer, resource }: { issuer: string; resource: str
         ...(as !== undefined && { authorization: `Bearer ${as}` }),
       },
       ...(body && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(answerMs),
     })
     const answered = Object(await response.json().catch(() => ({})))
     if (!response.ok) throw new DoorRefusal(response.status, answered)

@@ -7,6 +7,8 @@ import type { Message } from './rooms.ts'
 export type Messenger = ReturnType<typeof createMessenger>
 
 const pauseMs = 300
+/** Long: whether a message without an answer was said, nobody knows. */
+const answerMs = 30_000
 const triesWhileAway = 20
 
 export function createMessenger(server: string, door: Pick<Door, 'accessToken'>) {
@@ -20,7 +22,7 @@ export function createMessenger(server: string, door: Pick<Door, 'accessToken'>)
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ text }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(answerMs),
     })
 
   async function say(room: string, text: string): Promise<void> {

@@ -6,6 +6,8 @@ export class SignedOut extends Error {}
 
 /** A token that ends within this time is renewed first. */
 const earlyMs = 30_000
+/** Twice as long is less than the ten seconds of Foyer's grace for a repeated refresh. */
+const tokensMs = 4_500
 const begunKey = 'foyer.begun'
 /** Says that this tab was signed in before a reload, and nothing about whom. */
 const knownKey = 'foyer.known'
@@ -108,7 +110,7 @@ export function createFoyer({ issuer, clientId, redirectUri, resource, scopes })
   async function askForTokens(form) {
     const { token_endpoint: endpoint } = await discover()
     const body = new URLSearchParams({ client_id: clientId, ...form })
-    return fetchJson(endpoint, { method: 'POST', body })
+    return fetchJson(endpoint, { method: 'POST', body, signal: AbortSignal.timeout(tokensMs) })
   }
 
   /** A good access token. A refresh token works once, so renewals wait for each other. */
@@ -127,7 +129,11 @@ export function createFoyer({ issuer, clientId, redirectUri, resource, scopes })
     if (!refreshToken) throw new SignedOut('not signed in')
     try {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, scope: scopes[name] }
-      keep(name, await askForTokens(form))
+      // Once more when there was no answer: within ten seconds Foyer gives a repeated refresh the same token again
+      keep(
+        name,
+        await askForTokens(form).catch((error) => (error.status ? raise(error) : askForTokens(form))),
+      )
     } catch (error) {
       if (error.code !== 'invalid_grant') throw error
       forget()
@@ -166,7 +172,11 @@ export function createFoyer({ issuer, clientId, redirectUri, resource, scopes })
 }
 
 const fetchJson = async (url, options = {}) =>
-  jsonOf(await fetch(url, { ...options, signal: AbortSignal.timeout(10_000) }))
+  jsonOf(await fetch(url, { signal: AbortSignal.timeout(10_000), ...options }))
+
+function raise(error) {
+  throw error
+}
 
 /** The body; what is no success is thrown in the words of the answer. */
 async function jsonOf(response) {
