@@ -19,6 +19,7 @@ import { createDeviceFlow } from './oidc/device.ts'
 import { discover } from './oidc/discover.ts'
 import { listen } from './oidc/events.ts'
 import { followKeys } from './oidc/follow-keys.ts'
+import { createFrontChannelLogout } from './oidc/front-channel-logout.ts'
 import { createFirstPartyGrant } from './oidc/grants/first-party.ts'
 import { createJwtBearer } from './oidc/grants/jwt-bearer.ts'
 import { createTokenExchange } from './oidc/grants/token-exchange.ts'
@@ -162,12 +163,17 @@ export function createProtocol(options: AppOptions) {
     browserHash: browser.hash,
   })
   const stateOf = createTokenState({ artifacts, findClient: clientCache.find, clock: services.clock })
+  const frontChannel = createFrontChannelLogout({
+    issuer: config.issuer,
+    renderer,
+    findClient: clientCache.find,
+  })
   return {
     authn: createSignIns(options),
     cookies,
     browser,
     restart,
-    screens: createScreens({ renderer, restart, artifacts, findApp }),
+    screens: createScreens({ renderer, restart, artifacts, findApp, frontChannel }),
     claims,
     resources,
     security: createRequestSecurity({ ...services, certificates, call: services.outbound }),

@@ -65,7 +65,7 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
       backchannel_client_notification_endpoint: pingedElsewhere,
     }),
     first_party: client.first_party,
-    // Its ID tokens have a `sid` then, as its logout tokens do
+    // Its ID tokens have a `sid` then, as its logout tokens do; for the front channel overrides.ts sees to it
     ...(metadata.backchannel_logout_uri !== undefined && { backchannel_logout_session_required: true }),
     self_registered: client.self_registered,
     ...(client.default_resource !== null && { default_resource: client.default_resource }),

@@ -76,9 +76,20 @@ function leaveLogoutToTheOutbox(provider: Provider): void {
   prototype.backchannelLogout = async () => undefined
 }
 
+/** Clients of the front channel, which oidc-provider does not know, get a `sid` in their ID tokens as well. */
+function tellSessionIds(provider: Provider): void {
+  const prototype = provider.Client.prototype as { includeSid?: () => boolean }
+  const before = prototype.includeSid
+  if (!before) throw new Error('oidc-provider decides elsewhere now which ID tokens have a sid')
+  prototype.includeSid = function includeSid(this: Client): boolean {
+    return this.frontchannel_logout_uri !== undefined || before.call(this)
+  }
+}
+
 export function overridePrototypes(provider: Provider, artifacts: Pick<Artifacts, 'successor'>): void {
   compareHashedSecrets(provider)
   findBuiltClients(provider)
   deriveSuccessors(provider, artifacts)
   leaveLogoutToTheOutbox(provider)
+  tellSessionIds(provider)
 }

@@ -16,6 +16,7 @@ import { cibaRoutes, type createCibaFeature } from './ciba.ts'
 import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
 import { type DeviceFlow, deviceFeature, deviceRoutes } from './device.ts'
+import { frontChannelDiscovery } from './front-channel-logout.ts'
 import { grantRefusal } from './grant-refusal.ts'
 import type { FirstPartyGrant } from './grants/first-party.ts'
 import type { JwtBearer } from './grants/jwt-bearer.ts'
@@ -60,6 +61,8 @@ export const extraClientMetadata = [
   'allowed_cors_origins',
   'require_dpop_nonce',
   'profile',
+  'frontchannel_logout_uri',
+  'frontchannel_logout_session_required',
 ]
 
 const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
@@ -136,6 +139,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     clockTolerance: limits.clockToleranceSeconds,
     cookies: cookies(deps),
     discovery: {
+      ...frontChannelDiscovery,
       ui_locales_supported: languages,
       // RFC 9728 §4
       protected_resources: [managementApi(config.issuer)],

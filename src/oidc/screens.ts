@@ -1,6 +1,6 @@
 // Owns the pages that oidc-provider asks for by itself: errors, the sign-out question, signed out.
 import type Koa from 'koa'
-import type { Client, Configuration, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
+import type { Client, Configuration, ErrorOut, KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import type { Translator } from '../platform/i18n.ts'
@@ -8,6 +8,7 @@ import type { ErrorView } from '../web/problem.ts'
 import { isProblemCode } from '../web/problem-words.ts'
 import type { Renderer } from '../web/render.ts'
 import type { AppOnPage, ErrorPage } from '../web/views.ts'
+import type { FrontChannelLogout } from './front-channel-logout.ts'
 import { createPostedAnswers } from './posted-answers.ts'
 import type { Restart } from './restart.ts'
 import { endSession, isProvenByHint, leave } from './sign-out.ts'
@@ -17,6 +18,7 @@ export type ScreensDeps = {
   restart: Restart
   artifacts: Pick<Artifacts, 'accountOf'>
   findApp: (clientId: string) => Promise<AppOnPage | undefined>
+  frontChannel: FrontChannelLogout
 }
 
 const routesOfPrograms = new Set([
@@ -59,7 +61,7 @@ function adviceFor({ t }: Translator, status: number): string {
   return t('error.page.advice.again')
 }
 
-export function createScreens({ renderer, restart, artifacts, findApp }: ScreensDeps) {
+export function createScreens({ renderer, restart, artifacts, findApp, frontChannel }: ScreensDeps) {
   async function renderError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
     // RFC 6749 §5.2: JSON, whatever the program said it would like to read.
     if (routesOfPrograms.has(ctx.oidc.route)) {
@@ -155,7 +157,14 @@ export function createScreens({ renderer, restart, artifacts, findApp }: Screens
     renderer.page(ctx, 'error', page, { status })
   }
 
-  const { attach } = createPostedAnswers({ renderer })
+  const posted = createPostedAnswers({ renderer })
+
+  /** In the order in which they see an answer on its way in; the first sees it last on its way out. */
+  function attach(provider: Provider): void {
+    frontChannel.attach(provider)
+    posted.attach(provider)
+  }
+
   return { renderError, logoutSource, postLogoutSuccessSource, showFinished, renderProblem, attach }
 }
 

@@ -16,13 +16,14 @@ const dataPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; fra
 const noFeatures = ['camera', 'geolocation', 'microphone', 'payment', 'usb', 'browsing-topics']
 const permissions = noFeatures.map((feature) => `${feature}=()`).join(', ')
 
-function pagePolicy(formAction: readonly string[]): string {
+function pagePolicy(formAction: readonly string[], frameSrc: readonly string[] = []): string {
   // Chromium and WebKit hold the whole redirect chain after a POST to form-action, so the place to which
   // the answer leads is named too.
   const targets = ["'self'", ...new Set(formAction)].join(' ')
+  const frames = frameSrc.length === 0 ? '' : `frame-src ${[...new Set(frameSrc)].join(' ')}; `
   return (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-    `form-action ${targets}; frame-ancestors 'none'; base-uri 'none'`
+    `${frames}form-action ${targets}; frame-ancestors 'none'; base-uri 'none'`
   )
 }
 
@@ -118,10 +119,13 @@ export const dataHeaders = (config: Pick<Config, 'insecureIssuer'>): Record<stri
 export type PageHeaders = {
   /** Origins, or schemes of native apps, that an answer to this page's form may lead to. */
   formAction?: readonly string[]
+  /** Origins that the page may show inside itself. */
+  frameSrc?: readonly string[]
 }
 
-export function pageHeaders(ctx: Koa.Context, { formAction = [] }: PageHeaders = {}): void {
-  ctx.set('Content-Security-Policy', formAction.length === 0 ? plainPagePolicy : pagePolicy(formAction))
+export function pageHeaders(ctx: Koa.Context, { formAction = [], frameSrc = [] }: PageHeaders = {}): void {
+  const isPlain = formAction.length === 0 && frameSrc.length === 0
+  ctx.set('Content-Security-Policy', isPlain ? plainPagePolicy : pagePolicy(formAction, frameSrc))
   ctx.set('Cache-Control', 'no-store')
 }
 

@@ -27,6 +27,8 @@ export type PageOptions = {
   status?: number
   /** Origins, or schemes of native apps, that an answer to this page's form may lead to. */
   formAction?: string[]
+  /** Origins that the page may show inside itself. */
+  frameSrc?: string[]
   /** Instead of the language of the request. */
   lang?: string
 }
@@ -76,6 +78,7 @@ const headOf: { [Name in PageName]: HeadOf<Pages[Name]> } = {
     app,
   }),
   'logout/question': (_, t) => ({ heading: t('logout.question_heading') }),
+  'logout/apps': (_, t) => ({ heading: t('logout.done_heading') }),
   'logout/done': (_, t) => ({ heading: t('logout.done_heading') }),
   error: ({ title }) => ({ heading: title }),
   'setup/start': ({ purpose, over }, t) => ({
@@ -124,7 +127,7 @@ function problemsOf(view: Pages[PageName], translator: Translator) {
 }
 
 /** Pages that are shown once: whoever asks again at their address gets another answer. */
-const shownOnce = new Set<PageName>(['interaction/return', 'setup/done'])
+const shownOnce = new Set<PageName>(['interaction/return', 'logout/apps', 'setup/done'])
 const isForDevelopers = (name: PageName) => name.startsWith('dev/')
 
 /** Where the page is shown again in another language; nowhere, when only a form led to it. */
@@ -156,7 +159,11 @@ export function createRenderer({ templates, assets, messages, product = 'Foyer' 
       css: assets.url('app.css'),
       script: assets.url('login.js'),
       icon: assets.url('favicon.svg'),
-      body: templates.render(name, { ...view, errors, goOn: assets.url('return.js') }, words),
+      body: templates.render(
+        name,
+        { ...view, errors, goOn: assets.url('return.js'), leave: assets.url('leave.js') },
+        words,
+      ),
     }
     return templates.render('layout', layout, words)
   }
@@ -169,13 +176,13 @@ export function createRenderer({ templates, assets, messages, product = 'Foyer' 
   }
 
   return {
-    page(ctx, name, view, { status = 200, formAction = [], lang } = {}) {
+    page(ctx, name, view, { status = 200, formAction = [], frameSrc = [], lang } = {}) {
       const translator = translatorOf(ctx, name, lang)
       ctx.state.page = name
       ctx.status = status
       ctx.type = 'html'
       ctx.set('Content-Language', translator.lang)
-      pageHeaders(ctx, { formAction })
+      pageHeaders(ctx, { formAction, frameSrc })
       ctx.body = htmlOf({ name, view, stay: stayAt(ctx, name) }, translator)
     },
   }

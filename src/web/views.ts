@@ -157,6 +157,13 @@ export type LogoutPage = {
   account?: { email: string }
 }
 
+export type LogoutAppsPage = {
+  /** Where the browser was going. */
+  target: string
+  /** The addresses that sign the person out of their apps when they are loaded. */
+  frames: { name: string; src: string }[]
+}
+
 export type LoggedOutPage = {
   /** Where "Sign in again" leads. */
   signIn?: { name: string; uri: string }
@@ -230,6 +237,7 @@ export type Pages = {
   'interaction/expired': ExpiredPage
   'interaction/return': ReturnPage
   'logout/question': LogoutPage
+  'logout/apps': LogoutAppsPage
   'logout/done': LoggedOutPage
   error: ErrorPage
   'setup/start': SetupPage

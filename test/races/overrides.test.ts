@@ -30,14 +30,17 @@ const newProvider = () =>
     jwks: { keys: [privateKey.export({ format: 'jwk' }) as never] },
   })
 
-type Generates = { generateTokenId?: unknown; compareClientSecret?: unknown; backchannelLogout?: unknown }
+type Generates = Partial<
+  Record<'generateTokenId' | 'compareClientSecret' | 'backchannelLogout' | 'includeSid', unknown>
+>
 const own = (prototype: Generates, name: keyof Generates) => Object.hasOwn(prototype, name)
 
 describe('the seams in oidc-provider', () => {
   it('are where they were', () => {
     const provider = newProvider()
     expect(own(provider.Client.prototype, 'compareClientSecret')).toBe(true)
-    expect(own(provider.Client.prototype, 'backchannelLogout')).toBe(true)
+    for (const name of ['backchannelLogout', 'includeSid'] as const)
+      expect(own(provider.Client.prototype, name)).toBe(true)
     expect(typeof (provider.RefreshToken.prototype as Generates).generateTokenId).toBe('function')
   })
 

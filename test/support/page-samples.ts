@@ -216,6 +216,7 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     apps: [app, { name: 'Wiki' }],
     account: { email },
   }),
+  'signed out of apps': of('logout/apps', { target: '/callback', frames: [] }),
   'signed out': of('logout/done', { signIn: { name: 'Acme Quests', uri: app.uri } }),
   'set-up': of('setup/start', { action: '/setup', token: 'foyer_setup_sample', minLength: 15 }),
   'set-up, error': of('setup/start', {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { assertionContradictions, assertionFields, jwtBearerGrant } from './assertion-schema.ts'
 import { cibaContradictions, cibaFields, cibaGrant, deliveryModeOf } from './ciba-schema.ts'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
-import { logoutFields } from './logout-schema.ts'
+import { logoutContradictions, logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
 import { authMethods, securityContradictions, securityFields } from './security-schema.ts'
 import { isWebAddress, webAddress } from './web-address.ts'
@@ -132,6 +132,7 @@ export const ClientMetadata = ClientFields.transform(withDefaults)
       ...fapiContradictions(client),
       ...assertionContradictions(client),
       ...cibaContradictions(client),
+      ...logoutContradictions(client),
     ]
     for (const [member, message] of contradicted) refuse([member], message)
   })
