@@ -18,6 +18,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: 'signing_keys', key: 'kid', column: 'sealed' },
   { table: 'email_challenges', key: 'id', column: 'sealed' },
   { table: 'team_join_codes', key: 'id', column: 'sealed' },
+  { table: 'cross_device_requests', key: 'id', column: 'sealed' },
+  { table: 'upstreams', key: 'id', column: 'sealed_secret' },
   { table: 'webhooks', key: 'id', column: 'sealed' },
   { table: 'webhooks', key: 'id', column: 'old_sealed', sealedAs: 'sealed' },
 ]

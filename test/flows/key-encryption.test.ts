@@ -91,6 +91,35 @@ async function sealedUnder(key: Buffer): Promise<string[]> {
   return found
 }
 
+/** A client that is told when the person has decided (CIBA Core 1.0 §7). */
+async function bellThatAsks(
+  api: ReturnType<typeof createManagement>,
+  as: string,
+): Promise<{ id: string; secret: string }> {
+  const json = {
+    client_name: 'Bell',
+    grant_types: ['urn:openid:params:grant-type:ciba'],
+    backchannel_token_delivery_mode: 'ping',
+    backchannel_client_notification_endpoint: 'https://bell.example/ping',
+  }
+  const { status, body } = await api.ask('POST', '/clients', { as, json })
+  expect(status, JSON.stringify(body)).toBe(201)
+  return { id: String(body.client_id), secret: String(body.client_secret) }
+}
+
+async function askSomebodyElsewhere({ id, secret }: { id: string; secret: string }): Promise<void> {
+  const { status } = await createRp(product?.issuer ?? '', {
+    client_id: id,
+    client_secret: secret,
+    redirect_uri: '',
+  }).post('/oauth2/ciba', {
+    scope: 'openid',
+    login_hint: ada.email,
+    client_notification_token: 'a-notification-token-of-chance',
+  })
+  expect(status).toBe(200)
+}
+
 const isSignedIn = async () => {
   const went = await person.go(rp.authorizeUrl({ prompt: 'none', scope: 'openid' }).url)
   return 'left' in went && went.left.searchParams.has('code')
@@ -118,6 +147,15 @@ describe('another key-encryption key', () => {
     const hook = { url: 'https://receiver.example/hook', events: ['team.deleted'] }
     const { id: webhook } = (await api.ask('POST', '/webhooks', { as, json: hook })).body
     expect((await api.ask('POST', `/webhooks/${webhook}/rotate-secret`, { as })).status).toBe(201)
+    const upstream = {
+      issuer: 'https://accounts.example',
+      client_id: 'foyer',
+      client_secret: 'theirs-to-know',
+    }
+    expect(
+      (await api.ask('POST', '/upstreams', { as, json: { name: 'Elsewhere', ...upstream } })).status,
+    ).toBe(201)
+    await askSomebodyElsewhere(await bellThatAsks(api, as))
     await withServices(keyBefore, async ({ teams, members, accounts, joinCodes, clock }) => {
       teamId = (await teams.create(operator, { slug: 'keyed', name: 'Keyed' })).id
       const { id } = await accounts.create(operator, { email: 'owner@example.test' })
