@@ -2,7 +2,12 @@
 // as OAuth does; what a registration may say is features/clients.
 import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
-import { assertNoStatement, membersOf, registrationErrorOf } from '../features/clients/registration-schema.ts'
+import {
+  assertNoStatement,
+  assertOwnGrants,
+  membersOf,
+  registrationErrorOf,
+} from '../features/clients/registration-schema.ts'
 import { ClientMetadata } from '../features/clients/schema.ts'
 import type { Clients, CreatedClient } from '../features/clients/service.ts'
 import { AppError, forbidden, rateLimited } from '../kernel/errors.ts'
@@ -43,15 +48,15 @@ export function createRegistrationEndpoint({
   }
 
   async function create(ctx: Koa.Context): Promise<void> {
-    const { address, requestId } = ctx.state
+    const { address } = ctx.state
     const count = [{ name: 'clients.address', key: addressPrefix(address) } as const]
     const { allowed, retryAfterSeconds } = await limiter.take(count, clock.now())
     if (!allowed) throw rateLimited(retryAfterSeconds)
     assertMayRegister(ctx)
     const body = await readMembers(ctx)
     assertNoStatement(body)
-    const actor = { kind: 'stranger', from: { requestId, address } } as const
-    const client = await clients.register(actor, parse(ClientMetadata, membersOf(body)))
+    assertOwnGrants(body)
+    const client = await clients.register({ kind: 'stranger' }, parse(ClientMetadata, membersOf(body)))
     ctx.status = 201
     ctx.body = present(client, client.registrationToken)
   }
@@ -67,6 +72,7 @@ export function createRegistrationEndpoint({
   async function update(ctx: Koa.Context, { id, token }: Registration): Promise<void> {
     const body = await readMembers(ctx)
     assertNoStatement(body)
+    assertOwnGrants(body)
     assertUnchanged(body, id)
     const metadata = parse(ClientMetadata, membersOf(body))
     const client = await clients.updateRegistered(id, { metadata, token })

@@ -32,14 +32,7 @@ export type Trouble = {
 /** Whoever opened a page of a team, and what they may do there. */
 export type Inside = { visitor: Visitor; room: Room; path: string }
 
-export const actorOf = ({ account, origin }: Visitor) => {
-  const { requestId, address } = origin
-  return {
-    kind: 'account',
-    id: account.id,
-    ...(requestId !== undefined && { from: { requestId, address } }),
-  } as const
-}
+export const actorOf = ({ account }: Visitor) => ({ kind: 'account', id: account.id }) as const
 
 const done: Readonly<Record<string, Said>> = {
   role_changed: { key: 'team.done_role_changed' },

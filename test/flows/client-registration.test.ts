@@ -167,6 +167,16 @@ describe('an app that registers itself', () => {
       { grant_types: ['client_credentials'], token_endpoint_auth_method: 'none' },
     ],
     [
+      'invalid_client_metadata',
+      'the exchange of tokens',
+      { redirect_uris: [callback], grant_types: ['urn:ietf:params:oauth:grant-type:token-exchange'] },
+    ],
+    [
+      'invalid_client_metadata',
+      'assertions of a platform',
+      { redirect_uris: [callback], grant_types: ['urn:ietf:params:oauth:grant-type:jwt-bearer'] },
+    ],
+    [
       'invalid_software_statement',
       'a statement that is none',
       { redirect_uris: [callback], software_statement: 'trust me' },

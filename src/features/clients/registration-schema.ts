@@ -1,16 +1,21 @@
 // Owns what an app may say of itself that registers by itself (RFC 7591 §2): what it may not decide is left out, what
 // nobody knows is ignored, and the rest goes through the schema of every client.
-import { AppError, type FieldError } from '../../kernel/errors.ts'
-import { ClientFields } from './schema.ts'
+import { AppError, type FieldError, invalidInput } from '../../kernel/errors.ts'
+import { jwtBearerGrant } from './assertion-schema.ts'
+import { ClientFields, tokenExchangeGrant } from './schema.ts'
 
 /** Up to the owner of this installation. */
 const ownersOnly = new Set([
   'first_party',
   'access',
+  'assertion_issuers',
   'default_resource',
   'email_methods',
   'refresh_grace_seconds',
 ])
+
+/** They make tokens of what others were given, which an unknown app is not trusted with. */
+const ownersGrants: readonly unknown[] = [tokenExchangeGrant, jwtBearerGrant]
 
 const isKnown = (member: string): boolean =>
   Object.hasOwn(ClientFields.shape, member) && !ownersOnly.has(member)
@@ -42,6 +47,14 @@ export function registrationErrorOf(errors: readonly FieldError[]): [Registratio
   const [first] = errors
   const said = first ? `${first.pointer.slice(1).replaceAll('/', '.')} ${first.detail}` : 'is not understood'
   return [first && isRedirect(first) ? 'invalid_redirect_uri' : 'invalid_client_metadata', said]
+}
+
+/** RFC 7591 §3.2.2: refused rather than left out, so that the app learns of it at once. */
+export function assertOwnGrants({ grant_types: grants }: Readonly<Record<string, unknown>>): void {
+  const index = Array.isArray(grants) ? grants.findIndex((grant) => ownersGrants.includes(grant)) : -1
+  if (index < 0) return
+  const detail = 'is for clients that the owner of this installation registers'
+  throw invalidInput([{ pointer: `/grant_types/${index}`, code: 'not_open', detail }])
 }
 
 /** RFC 7591 §2.3: nobody's statements are believed here, so that an app with one is told rather than registered as less. */
