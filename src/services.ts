@@ -38,6 +38,7 @@ import { withAccountClient } from './features/clients/built-in.ts'
 import { createClientCache } from './features/clients/cache.ts'
 import { saveFirstParty } from './features/clients/first-party-store.ts'
 import { certificateOffer } from './features/clients/security-schema.ts'
+import { createSelfRegistration } from './features/clients/self-registration.ts'
 import { createClients } from './features/clients/service.ts'
 import { createClientStore } from './features/clients/store.ts'
 import { createUpstreamStore } from './features/federation/upstream-store.ts'
@@ -246,6 +247,7 @@ function createClientFeatures(
   const certificates = certificateOffer(config.mutualTls)
   const registry = { ...shared, store: clientStore, endAllOfClient, audienceProblems, certificates }
   const clients = createClients(registry)
+  const selfRegistration = createSelfRegistration({ clients, store: clientStore, clock })
   const reuseNotice = createReuseNotice({
     db,
     accounts,
@@ -255,7 +257,7 @@ function createClientFeatures(
     clock,
   })
   const apis = createApis({ ...shared, issuer: config.issuer, store: createApisStore(db), clientStore })
-  return { clients, apis, clientCache, reuseNotice }
+  return { clients, selfRegistration, apis, clientCache, reuseNotice }
 }
 
 /** What people take along, and how they go. */
@@ -289,12 +291,8 @@ function createFeatures(platform: Platform, sealer: Sealer) {
   const { accounts, accountStore } = people
   const proofs = createProofs(platform, { sealer, audit, outbox, sessions, accounts, accountStore })
 
-  const { clients, apis, clientCache, reuseNotice } = createClientFeatures(platform, {
-    sealer,
-    audit,
-    accounts,
-    outbox,
-  })
+  const registered = createClientFeatures(platform, { sealer, audit, accounts, outbox })
+  const { clientCache } = registered
   const inTeams = createTeamFeatures({ ...platform, sealer, audit, outbox, accountStore })
   const keys = createKeys({ ...platform, sealer, audit })
   const departure = createDeparture(platform, { audit, outbox, sessions, accounts, accountStore }, inTeams)
@@ -303,13 +301,10 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     ...auditLog,
     artifacts,
     outbox,
-    reuseNotice,
     sessions,
     ...people,
     ...proofs,
-    clients,
-    apis,
-    clientCache,
+    ...registered,
     ...inTeams,
     ...keys,
     backChannelLogout: createLogout({ ...platform, ...keys, audit, clientCache }),

@@ -9,6 +9,7 @@ import {
   registrationErrorOf,
 } from '../features/clients/registration-schema.ts'
 import { ClientMetadata } from '../features/clients/schema.ts'
+import type { SelfRegistration } from '../features/clients/self-registration.ts'
 import type { Clients, CreatedClient } from '../features/clients/service.ts'
 import { AppError, forbidden, rateLimited } from '../kernel/errors.ts'
 import { hashSecret, sameHash } from '../kernel/secrets.ts'
@@ -19,7 +20,8 @@ import { parse, readJson } from '../web/input.ts'
 
 export type RegistrationDeps = {
   config: Pick<Config, 'issuer' | 'clientRegistration'>
-  clients: Pick<Clients, 'register' | 'findRegistered' | 'updateRegistered' | 'remove'>
+  clients: Pick<Clients, 'remove'>
+  selfRegistration: SelfRegistration
   limiter: Pick<Limiter, 'take'>
   clock: Clock
 }
@@ -35,6 +37,7 @@ const badToken = () => new AppError('unauthenticated', 'invalid_token')
 export function createRegistrationEndpoint({
   config,
   clients,
+  selfRegistration,
   limiter,
   clock,
 }: RegistrationDeps): Koa.Middleware {
@@ -56,7 +59,7 @@ export function createRegistrationEndpoint({
     const body = await readMembers(ctx)
     assertNoStatement(body)
     assertOwnGrants(body)
-    const client = await clients.register({ kind: 'stranger' }, parse(ClientMetadata, membersOf(body)))
+    const client = await selfRegistration.register(parse(ClientMetadata, membersOf(body)))
     ctx.status = 201
     ctx.body = present(client, client.registrationToken)
   }
@@ -64,7 +67,7 @@ export function createRegistrationEndpoint({
   /** RFC 7592 §2: whoever is wrong about the client or the token is told the same. */
   async function registered(ctx: Koa.Context, id: string) {
     const token = bearerOf(ctx)
-    const client = token === undefined ? null : await clients.findRegistered(id, token)
+    const client = token === undefined ? null : await selfRegistration.find(id, token)
     if (!client || token === undefined) throw badToken()
     return { client, registration: { id, token } }
   }
@@ -75,7 +78,7 @@ export function createRegistrationEndpoint({
     assertOwnGrants(body)
     assertUnchanged(body, id)
     const metadata = parse(ClientMetadata, membersOf(body))
-    const client = await clients.updateRegistered(id, { metadata, token })
+    const client = await selfRegistration.update(id, { metadata, token })
     ctx.body = present(client, client.registrationToken)
   }
 

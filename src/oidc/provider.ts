@@ -105,6 +105,15 @@ function cookies({ cookies: names, cookieKeys }: ProviderDeps): NonNullable<Conf
   }
 }
 
+/** What oidc-provider does not say by itself. */
+const discovery = (config: Config) => ({
+  ...frontChannelDiscovery,
+  ui_locales_supported: languages,
+  // RFC 9728 §4
+  protected_resources: [managementApi(config.issuer)],
+  ...registrationMetadata(config),
+})
+
 const routes = {
   authorization: '/oauth2/authorize',
   pushed_authorization_request: '/oauth2/par',
@@ -138,13 +147,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     clientBasedCORS: (_ctx, origin, client) => policy.mayCallFrom(client, origin),
     clockTolerance: limits.clockToleranceSeconds,
     cookies: cookies(deps),
-    discovery: {
-      ...frontChannelDiscovery,
-      ui_locales_supported: languages,
-      // RFC 9728 §4
-      protected_resources: [managementApi(config.issuer)],
-      ...registrationMetadata(config),
-    },
+    discovery: discovery(config),
     enabledJWA: {
       idTokenSigningAlgValues: [...signingAlgs],
       userinfoSigningAlgValues: [...signingAlgs],

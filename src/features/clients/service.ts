@@ -33,7 +33,6 @@ export type ClientsDeps = {
 }
 
 export type CreatedClient = Client & { secret?: string }
-export type RegisteredClient = CreatedClient & { registrationToken: string }
 type KnownClient = { id: string; secret?: string; metadata: ClientMetadata; registrationTokenHash?: Buffer }
 type ClientChange = {
   metadata: ClientMetadata
@@ -67,30 +66,6 @@ export function createClients(deps: ClientsDeps) {
   async function create(actor: Actor, metadata: ClientMetadata): Promise<CreatedClient> {
     const { secret } = issueSecret('foyer_cs')
     return createKnown(actor, { id: newId(clock.now()), secret, metadata })
-  }
-
-  /** By itself, without anybody who has looked at it (RFC 7591): whoever holds the token may change and remove it. */
-  async function register(actor: Actor, metadata: ClientMetadata): Promise<RegisteredClient> {
-    const { secret } = issueSecret('foyer_cs')
-    const token = issueSecret('foyer_reg')
-    const known = { id: newId(clock.now()), secret, metadata, registrationTokenHash: token.hash }
-    return { ...(await createKnown(actor, known)), registrationToken: token.secret }
-  }
-
-  /** The client of this registration access token; whatever is wrong with it, nothing. */
-  async function findRegistered(id: string, token: string): Promise<Client | null> {
-    return store.findRegistered(id, hashSecret(token))
-  }
-
-  /** RFC 7592 §2.2, and another token for the next change. */
-  async function updateRegistered(
-    id: string,
-    { metadata, token }: { metadata: ClientMetadata; token: string },
-  ): Promise<RegisteredClient> {
-    const next = issueSecret('foyer_reg')
-    const registration = { from: hashSecret(token), to: next.hash }
-    const client = await update({ kind: 'client', id }, id, { metadata, registration })
-    return { ...client, registrationToken: next.secret }
   }
 
   /** With an id and secret that are agreed beforehand: the demo's, and those brought from elsewhere. */
@@ -233,9 +208,6 @@ export function createClients(deps: ClientsDeps) {
     list,
     create,
     createKnown,
-    register,
-    findRegistered,
-    updateRegistered,
     update,
     setEnabled,
     remove,

@@ -1,0 +1,41 @@
+// Owns how an app registers by itself, without anybody who has looked at it (RFC 7591), and manages itself later
+// (RFC 7592): whoever holds its registration access token may change and remove it.
+import { hashSecret, issueSecret, newId } from '../../kernel/secrets.ts'
+import type { Clock } from '../../kernel/time.ts'
+import type { ClientMetadata } from './schema.ts'
+import type { Clients, CreatedClient } from './service.ts'
+import type { Client, ClientStore } from './store.ts'
+
+export type SelfRegistrationDeps = {
+  clients: Pick<Clients, 'createKnown' | 'update'>
+  store: Pick<ClientStore, 'findRegistered'>
+  clock: Clock
+}
+export type RegisteredClient = CreatedClient & { registrationToken: string }
+export type SelfRegistration = ReturnType<typeof createSelfRegistration>
+
+export function createSelfRegistration({ clients, store, clock }: SelfRegistrationDeps) {
+  async function register(metadata: ClientMetadata): Promise<RegisteredClient> {
+    const { secret } = issueSecret('foyer_cs')
+    const token = issueSecret('foyer_reg')
+    const known = { id: newId(clock.now()), secret, metadata, registrationTokenHash: token.hash }
+    return { ...(await clients.createKnown({ kind: 'stranger' }, known)), registrationToken: token.secret }
+  }
+
+  /** The client of this registration access token; whatever is wrong with it, nothing. */
+  const find = (id: string, token: string): Promise<Client | null> =>
+    store.findRegistered(id, hashSecret(token))
+
+  /** RFC 7592 §2.2, and another token for the next change. */
+  async function update(
+    id: string,
+    { metadata, token }: { metadata: ClientMetadata; token: string },
+  ): Promise<RegisteredClient> {
+    const next = issueSecret('foyer_reg')
+    const registration = { from: hashSecret(token), to: next.hash }
+    const client = await clients.update({ kind: 'client', id }, id, { metadata, registration })
+    return { ...client, registrationToken: next.secret }
+  }
+
+  return { register, find, update }
+}
