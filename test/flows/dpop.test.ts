@@ -3,9 +3,12 @@ import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
+import { createDoor } from '../support/barrier.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { basic, createRp, demoMachine, demoSpa, demoWeb } from '../support/rp.ts'
 import { type Claims, dpop, type Key, makeKey, postForm } from '../support/signed-rp.ts'
 
+let database: TestDatabase
 let app: TestApp
 let key: Key
 let other: Key
@@ -13,14 +16,18 @@ let tokenUrl = ''
 let userinfoUrl = ''
 let apiUrl = ''
 beforeAll(async () => {
-  app = await startApp({ env: testHooks })
+  database = await createTestDatabase()
+  app = await startApp({ env: testHooks, databaseUrl: database.url })
   key = await makeKey()
   other = await makeKey()
   tokenUrl = `${app.issuer}/oauth2/token`
   userinfoUrl = `${app.issuer}/oauth2/userinfo`
   apiUrl = `${app.issuer}/api/v1/users`
 })
-afterAll(() => app.close())
+afterAll(async () => {
+  await app.close()
+  await database.drop()
+})
 
 const machine = { authorization: basic(demoMachine.client_id, demoMachine.client_secret) }
 const grant = { grant_type: 'client_credentials', scope: 'users:read' }
@@ -130,11 +137,23 @@ describe('a bound token', () => {
 })
 
 describe('a nonce', () => {
-  it('is given with each answer, and taken with the next', async () => {
+  it('is given with each answer, and is good at every process of the installation', async () => {
     const first = await ask()
     const nonce = first.headers.get('dpop-nonce') ?? ''
     expect(nonce).toMatch(/^[\w-]{43}$/)
     expect((await ask({ claims: { nonce } })).status).toBe(200)
+    // Without hooks of its own: those would take the library's clock from the first one
+    const env = { FOYER_ISSUER: app.issuer }
+    const twin = await startApp({ databaseUrl: database.url, env })
+    const door = createDoor({ port: Number(new URL(twin.listening).port), issuer: app.issuer })
+    try {
+      const proof = await dpop(key, { url: tokenUrl }, { claims: { nonce } })
+      const headers = { ...machine, ...proof }
+      expect((await door.ask({ path: '/oauth2/token', form: grant, headers })).status).toBe(200)
+    } finally {
+      door.close()
+      await twin.close()
+    }
   })
 
   it('is asked for by use_dpop_nonce of a client that must bring one (§8)', async () => {
