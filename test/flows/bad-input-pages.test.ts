@@ -178,7 +178,7 @@ describe('everything else', () => {
     for (const path of [
       '/nothing',
       '/oauth2/nothing',
-      '/oauth2/register',
+      '/oauth2/registration',
       '/api/v2/users',
       '/%00',
       '/..%2f',
