@@ -44,6 +44,7 @@ function rowsOf({ mode, issuer, playground }: BannerFacts): Row[] {
     { name: 'Issuer', url: issuer, note: '/.well-known/openid-configuration' },
     { name: 'Account', url: `${issuer}/account`, note: 'profile, devices, apps, data' },
     ...(mode === 'development' ? [mail] : []),
+    { name: 'API', url: `${issuer}/api/docs`, note: 'manage people, teams, clients from a script' },
   ]
 }
 

@@ -18,6 +18,14 @@ export async function discover(app: Koa, provider: Provider): Promise<{ issuer: 
   const { grant_types_supported = [], ...rest }: { grant_types_supported?: string[] } = ctx.body
   // One of them no request from outside may use, so nobody is told of it.
   const grants = grant_types_supported.filter((grant) => grant !== firstPartyGrant)
-  const document = { ...rest, grant_types_supported: grants, issuer: provider.issuer }
+  const document = {
+    ...rest,
+    grant_types_supported: grants,
+    // The library says so of every provider with CIBA; none of our people has such a code (CIBA Core 1.0 §7.1).
+    ...('backchannel_authentication_endpoint' in rest && {
+      backchannel_user_code_parameter_supported: false,
+    }),
+    issuer: provider.issuer,
+  }
   return document
 }

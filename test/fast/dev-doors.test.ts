@@ -104,7 +104,13 @@ describe('the banner', () => {
   it('says where everything is, in at most 14 lines', () => {
     const text = banner(facts)
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(14)
-    for (const word of ['Foyer 0.1.0', 'embedded in ./data', 'http://localhost:3001', '/dev/mail'])
+    for (const word of [
+      'Foyer 0.1.0',
+      'embedded in ./data',
+      'http://localhost:3001',
+      '/dev/mail',
+      '/api/docs',
+    ])
       expect(text).toContain(word)
     expect(text).not.toContain('\x1b')
   })

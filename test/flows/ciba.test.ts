@@ -147,6 +147,8 @@ describe('an app that asks', () => {
       client.ClientSecretBasic(secretOf('counter')),
       { execute: [client.allowInsecureRequests] },
     )
+    // Nobody has a code to give along, so none may be asked for
+    expect(config.serverMetadata().backchannel_user_code_parameter_supported).toBe(false)
     const answer = await client.initiateBackchannelAuthentication(config, {
       scope: 'openid email',
       login_hint: ada.email,
