@@ -67,12 +67,12 @@ describe('a sign-in', () => {
     await allDelivered()
     expect(mailsTo(app, ada.email)).toHaveLength(1)
 
-    await app.advance(3_599)
+    await app.advance(3_570)
     await signsInAnew()
     await allDelivered()
     expect(mailsTo(app, ada.email)).toHaveLength(1)
 
-    await app.advance(2)
+    await app.advance(60)
     const seen = await lastSeen(ada.email)
     await Promise.all(Array.from({ length: 8 }, signsInAnew))
     await mailTo(app, ada.email, 2)
