@@ -44,7 +44,6 @@ describe('a page of the management API', () => {
     ['users', () => '/users?limit=100'],
     ['users of one status', () => '/users?status=active&limit=100'],
     ['users that a search finds', () => '/users?search=person&limit=100'],
-    ['a user', () => `/users/${userId}`],
     ['teams', () => '/teams?limit=100'],
     ['teams that a search finds', () => '/teams?search=crow'],
     ['members of a team', () => `/teams/${teamId}/members?limit=100`],
@@ -59,6 +58,14 @@ describe('a page of the management API', () => {
     })
     expect(seen.length).toBeLessThanOrEqual(3)
   })
+})
+
+it('a user is shown by four statements, of which one asks whether the password is off', async () => {
+  const { ask } = createManagement(app.issuer)
+  const seen = await statementsOf(async () => {
+    expect((await ask('GET', `/users/${userId}`, { as: token })).status).toBe(200)
+  })
+  expect(seen).toHaveLength(4)
 })
 
 describe('a page of the account', () => {

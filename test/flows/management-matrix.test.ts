@@ -1,6 +1,6 @@
 // Who may use which route of the management API, made from the declarations: every scope, every kind of caller.
 import { decodeJwt } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ManagementDeps, managementRoutes } from '../../src/api/management-routes.ts'
 import { managementScopes } from '../../src/features/clients/first-party.ts'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
@@ -24,6 +24,8 @@ beforeAll(async () => {
   tokens.admin = await api.personToken(admin)
 }, 60_000)
 afterAll(() => app.close())
+// There are more routes and scopes than one client may try in a minute
+beforeEach(() => app.advance(1))
 
 /** Asked about what is not there, with nothing in it: whoever is let in meets a 200, a 400 or a 404, never an effect. */
 async function statusOf(route: (typeof routes)[number], { as, id = nobody }: { as: string; id?: string }) {
