@@ -234,6 +234,20 @@ describe('what was registered', () => {
     expect(events).toEqual(expect.arrayContaining(['client.updated', 'client.deleted']))
   })
 
+  it('stays closed to whom the owner closed it meanwhile', async () => {
+    const { body } = await register({ redirect_uris: [callback] })
+    const id = body.client_id
+    const { metadata } = await app.services.clients.get(id)
+    const narrowed = { ...metadata, access: { roles: ['admin'], teams: [] }, email_methods: false }
+    await app.services.clients.update({ kind: 'system' }, id, { metadata: narrowed })
+    const { status } = await manage(body, 'PUT', { client_id: id, redirect_uris: [callback] })
+    expect(status).toBe(200)
+    expect((await app.services.clients.get(id)).metadata).toMatchObject({
+      access: { roles: ['admin'] },
+      email_methods: false,
+    })
+  })
+
   it('keeps its secret through a change', async () => {
     const machine = (await register({ grant_types: ['client_credentials'], redirect_uris: [] })).body
     const { client_id, client_secret = '' } = machine

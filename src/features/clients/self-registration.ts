@@ -1,5 +1,6 @@
 // Owns how an app registers by itself, without anybody who has looked at it (RFC 7591), and manages itself later
 // (RFC 7592): whoever holds its registration access token may change and remove it.
+import { notFound } from '../../kernel/errors.ts'
 import { hashSecret, issueSecret, newId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ClientMetadata } from './schema.ts'
@@ -26,14 +27,25 @@ export function createSelfRegistration({ clients, store, clock }: SelfRegistrati
   const find = (id: string, token: string): Promise<Client | null> =>
     store.findRegistered(id, hashSecret(token))
 
-  /** RFC 7592 §2.2, and another token for the next change. */
+  /**
+   * RFC 7592 §2.2, and another token for the next change. Whom the owner closed the app to meanwhile is none of what
+   * it may replace.
+   */
   async function update(
     id: string,
     { metadata, token }: { metadata: ClientMetadata; token: string },
   ): Promise<RegisteredClient> {
     const next = issueSecret('foyer_reg')
     const registration = { from: hashSecret(token), to: next.hash }
-    const client = await clients.update({ kind: 'client', id }, id, { metadata, registration })
+    const before = await find(id, token)
+    if (!before) throw notFound('client_not_found')
+    const { access, email_methods } = before.metadata
+    const client = await clients.update({ kind: 'client', id }, id, {
+      metadata: { ...metadata, access, email_methods },
+      // An owner who narrows it at this moment is not written over
+      expected: [before.updatedAt],
+      registration,
+    })
     return { ...client, registrationToken: next.secret }
   }
 

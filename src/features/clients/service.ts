@@ -128,10 +128,11 @@ export function createClients(deps: ClientsDeps) {
     // What it named before may have been deleted since, and need not be there to stay
     if (!isSameAccess(before.metadata, metadata)) await assertAudience(metadata)
     return db.inTransaction(async (tx) => {
-      const client = await store.update(tx, id, { metadata, expected, now: moved })
-      if (!client) throw expected ? preconditionFailed() : notFound('client_not_found')
+      // First, so that a token that was spent meanwhile is told as that
       if (registration && !(await store.rotateRegistration(tx, id, registration)))
         throw notFound('client_not_found')
+      const client = await store.update(tx, id, { metadata, expected, now: moved })
+      if (!client) throw expected ? preconditionFailed() : notFound('client_not_found')
       const details = isSameAccess(before.metadata, metadata) ? {} : accessDetails(metadata)
       await audit.record(tx, { type: 'client.updated', actor, clientId: id, ...details })
       await store.notify(tx, id)
