@@ -72,11 +72,19 @@ export function createRegistrationEndpoint({
     return { client, registration: { id, token } }
   }
 
+  /** RFC 7592 §2.2: a secret may be sent back, and has to be the one that was given out. */
+  async function assertOwnSecret({ client_secret: secret }: Members, id: string): Promise<void> {
+    if (secret === undefined) return
+    if (typeof secret !== 'string' || !(await selfRegistration.holdsSecret(id, secret)))
+      throw refusal('invalid_request')
+  }
+
   async function update(ctx: Koa.Context, { id, token }: Registration): Promise<void> {
     const body = await readMembers(ctx)
     assertNoStatement(body)
     assertOwnGrants(body)
     assertUnchanged(body, id)
+    await assertOwnSecret(body, id)
     const metadata = parse(ClientMetadata, membersOf(body))
     const client = await selfRegistration.update(id, { metadata, token })
     ctx.body = present(client, client.registrationToken)
@@ -136,8 +144,7 @@ const mustNotBeSent = [
 /** RFC 7592 §2.2. */
 function assertUnchanged(body: Members, id: string): void {
   const sent = mustNotBeSent.some((member) => body[member] !== undefined)
-  // A secret rests as a hash, so nobody can send it back to be compared: it is rotated elsewhere
-  if (sent || body.client_id !== id || body.client_secret !== undefined) throw refusal('invalid_request')
+  if (sent || body.client_id !== id) throw refusal('invalid_request')
 }
 
 function refuseMethod(ctx: Koa.Context, allowed: readonly string[]): void {

@@ -257,6 +257,15 @@ describe('what was registered', () => {
     expect((await rp.post('/oauth2/token', params)).status).toBe(200)
   })
 
+  it('may send its secret back with a change', async () => {
+    const first = await registered()
+    const { client_id, client_secret } = first
+    const asked = { client_id, client_secret, redirect_uris: [callback], client_name: 'Store' }
+    const changed = await manage(first, 'PUT', asked)
+    expect(changed).toMatchObject({ status: 200, body: { client_name: 'Store' } })
+    expect(changed.body).not.toHaveProperty('client_secret')
+  })
+
   it('is nobody’s without its own token, whatever is wrong', async () => {
     const mine = await registered()
     const theirs = await registered()
@@ -280,7 +289,8 @@ describe('what was registered', () => {
   it.each([
     ['another id', { client_id: 'another' }],
     ['no id', { client_id: undefined }],
-    ['a secret', { client_secret: 'mine' }],
+    ['another secret', { client_secret: 'mine' }],
+    ['a secret that is no text', { client_secret: 1 }],
     ['its token', { registration_access_token: 'x' }],
     ['its address', { registration_client_uri: 'https://shop.example/' }],
     ['a time', { client_id_issued_at: 1 }],

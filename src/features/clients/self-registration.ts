@@ -9,7 +9,7 @@ import type { Client, ClientStore } from './store.ts'
 
 export type SelfRegistrationDeps = {
   clients: Pick<Clients, 'createKnown' | 'update'>
-  store: Pick<ClientStore, 'findRegistered'>
+  store: Pick<ClientStore, 'findRegistered' | 'hasSecret'>
   clock: Clock
 }
 export type RegisteredClient = CreatedClient & { registrationToken: string }
@@ -26,6 +26,10 @@ export function createSelfRegistration({ clients, store, clock }: SelfRegistrati
   /** The client of this registration access token; whatever is wrong with it, nothing. */
   const find = (id: string, token: string): Promise<Client | null> =>
     store.findRegistered(id, hashSecret(token))
+
+  /** A secret rests as its hash, which is all that it takes to compare one. */
+  const holdsSecret = (id: string, secret: string): Promise<boolean> =>
+    store.hasSecret(id, { hash: hashSecret(secret), now: clock.now() })
 
   /**
    * RFC 7592 §2.2, and another token for the next change. Whom the owner closed the app to meanwhile is none of what
@@ -49,5 +53,5 @@ export function createSelfRegistration({ clients, store, clock }: SelfRegistrati
     return { ...client, registrationToken: next.secret }
   }
 
-  return { register, find, update }
+  return { register, find, holdsSecret, update }
 }

@@ -123,6 +123,13 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     return row && present(row)
   }
 
+  /** Is it one of the client's secrets at `now`? */
+  async function hasSecret(clientId: string, { hash, now }: { hash: Buffer; now: Date }): Promise<boolean> {
+    const living = { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] }
+    const where = { clientId, hash: new Uint8Array(hash), ...living }
+    return (await db.prisma.clientSecret.count({ where })) > 0
+  }
+
   async function update(
     tx: Tx,
     id: string,
@@ -214,6 +221,7 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     insert,
     rotateRegistration,
     findRegistered,
+    hasSecret,
     update,
     setEnabled,
     remove,
