@@ -4,7 +4,7 @@ import { limits } from '../config/limits.ts'
 import type { SigningKey } from '../features/artifacts/signing-keys.ts'
 import type { KeyRotation } from '../oidc/key-rotation.ts'
 import type { Permission } from './caller.ts'
-import { type Route, route } from './route.ts'
+import { listRoute, pageOf, type Route, route } from './route.ts'
 
 export type KeyRoutesDeps = { keyRotation: Pick<KeyRotation, 'list' | 'rotate'> }
 
@@ -33,32 +33,26 @@ const Rotate = z.strictObject({
   emergency: z.boolean().default(false),
 })
 
-const present = (keys: readonly SigningKey[]) => ({
-  body: {
-    data: keys.map(({ kid, alg, state, publishedAt, activatedAt, retainUntil, imported }) => ({
-      kid,
-      alg,
-      state,
-      published_at: publishedAt?.toISOString() ?? null,
-      activated_at: activatedAt?.toISOString() ?? null,
-      retained_until: retainUntil?.toISOString() ?? null,
-      imported,
-    })),
-    next_cursor: null,
-  },
+const present = ({ kid, alg, state, publishedAt, activatedAt, retainUntil, imported }: SigningKey) => ({
+  kid,
+  alg,
+  state,
+  published_at: publishedAt?.toISOString() ?? null,
+  activated_at: activatedAt?.toISOString() ?? null,
+  retained_until: retainUntil?.toISOString() ?? null,
+  imported,
 })
 
 export function keyRoutes({ keyRotation }: KeyRoutesDeps): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/keys',
       summary:
         'The keys that sign, will sign or have signed what still lives; their public part is in the JWKS.',
       permission,
       limit: 'api.read',
-      answer: { status: 200, schema: Keys },
-      handle: async () => present(await keyRotation.list()),
+      item: Key,
+      list: async (_, page) => pageOf((await keyRotation.list()).map(present), page),
     }),
     route({
       method: 'POST',
@@ -69,7 +63,10 @@ export function keyRoutes({ keyRotation }: KeyRoutesDeps): Route[] {
       limit: 'api.write',
       body: Rotate,
       answer: { status: 200, schema: Keys },
-      handle: async ({ caller, body }) => present(await keyRotation.rotate(caller.actor, body)),
+      async handle({ caller, body }) {
+        const keys = await keyRotation.rotate(caller.actor, body)
+        return { body: { data: keys.map(present), next_cursor: null } }
+      },
     }),
   ]
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Roles } from '../features/teams/roles-service.ts'
 import { ChangeRole, DefineRole, type ListedRole } from '../features/teams/schema.ts'
 import { type Permission, scopedActor } from './caller.ts'
-import { ById, Id, noBody, type Route, route } from './route.ts'
+import { ById, Id, listRoute, noBody, pageOf, type Route, route } from './route.ts'
 
 export type RoleRoutesDeps = { roles: Roles }
 
@@ -22,12 +22,7 @@ export const RoleShown = z.object({
   description: z.string().nullable(),
   permissions: z.array(z.string()),
 })
-/** Their number is bounded by who makes them, so there is one page. */
-const RoleList = z.object({
-  data: z.array(RoleShown.extend({ built_in: z.boolean() })),
-  next_cursor: z.null(),
-})
-const Permissions = z.object({ data: z.array(z.string()), next_cursor: z.null() })
+const RoleListed = RoleShown.extend({ built_in: z.boolean() })
 
 const present = ({ builtIn, ...role }: ListedRole) => ({ ...role, built_in: builtIn })
 const replyWith = (role: Omit<ListedRole, 'builtIn'>) => ({
@@ -45,32 +40,26 @@ export function roleRoutes({ roles }: RoleRoutesDeps): Route[] {
   return [
     ...ofInstallation(roles),
     ...ofTeams(roles),
-    route({
-      method: 'GET',
+    listRoute({
       path: '/permissions',
       summary: 'Every permission that has a name: built in, and what roles give to apps.',
       permission: readAll,
       limit: 'api.read',
-      answer: { status: 200, schema: Permissions },
-      handle: async ({ caller }) => ({
-        body: { data: await roles.listPermissions(scopedActor(caller)), next_cursor: null },
-      }),
+      item: z.string(),
+      list: async ({ caller }, page) => pageOf(await roles.listPermissions(scopedActor(caller)), page),
     }),
   ]
 }
 
 function ofInstallation(roles: Roles): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/roles',
       summary: 'Roles of the installation, the built-in ones first.',
       permission: readAll,
       limit: 'api.read',
-      answer: { status: 200, schema: RoleList },
-      handle: async ({ caller }) => ({
-        body: { data: (await roles.list(scopedActor(caller))).map(present), next_cursor: null },
-      }),
+      item: RoleListed,
+      list: async ({ caller }, page) => pageOf((await roles.list(scopedActor(caller))).map(present), page),
     }),
     route({
       method: 'POST',
@@ -124,20 +113,17 @@ function ofInstallation(roles: Roles): Route[] {
 
 function ofTeams(roles: Roles): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/teams/:id/roles',
       summary: 'Roles in a team, the built-in ones first.',
       permission: readTeam,
       limit: 'api.read',
       params: ById,
-      answer: { status: 200, schema: RoleList },
-      handle: async ({ caller, params }) => ({
-        body: {
-          data: (await roles.list(scopedActor(caller), { teamId: params.id })).map(present),
-          next_cursor: null,
-        },
-      }),
+      item: RoleListed,
+      async list({ caller, params }, page) {
+        const all = await roles.list(scopedActor(caller), { teamId: params.id })
+        return pageOf(all.map(present), page)
+      },
     }),
     route({
       method: 'POST',

@@ -117,6 +117,15 @@ export function route<
 
 export type Page<Item> = { data: Item[]; nextCursor: string | null }
 
+/** A page of a list that is read as a whole, being short and in one order. Its cursor counts what came before. */
+export function pageOf<Item>(
+  all: readonly Item[],
+  { limit, cursor = '0' }: { limit: number; cursor?: string },
+): Page<Item> {
+  const end = Number(cursor) + limit
+  return { data: all.slice(Number(cursor), end), nextCursor: end < all.length ? String(end) : null }
+}
+
 type ListDeclaration<Params extends z.ZodType, Query extends z.ZodObject, Item extends z.ZodType> = Omit<
   Declaration<Params, Query, typeof nothing, Item>,
   'method' | 'body' | 'answer' | 'handle' | 'query'

@@ -3,8 +3,8 @@ import type { Accounts } from '../features/accounts/service.ts'
 import type { Sessions } from '../features/sessions/service.ts'
 import type { Assignments } from '../features/teams/assignments-service.ts'
 import { type Permission, scopedActor } from './caller.ts'
-import { ById, noBody, type Route, route } from './route.ts'
-import { ByRole, BySession, GrantedRole, presentSession, UserRoles, UserSessions } from './users-schema.ts'
+import { ById, listRoute, noBody, pageOf, type Route, route } from './route.ts'
+import { ByRole, BySession, GrantedRole, presentSession, UserRoles, UserSession } from './users-schema.ts'
 
 export type UserPartRoutesDeps = {
   accounts: Pick<Accounts, 'get'>
@@ -20,19 +20,20 @@ const endSessions: Permission = { scope: 'sessions:write', reach: 'account' }
 
 function sessionRoutes({ accounts, sessions }: UserPartRoutesDeps): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/users/:id/sessions',
       summary: 'Where a person is signed in, the session seen last first; nobody has more than fifty.',
       permission: { scope: 'sessions:read', reach: 'account' },
       limit: 'api.read',
       params: ById,
-      answer: { status: 200, schema: UserSessions },
-      async handle({ params }) {
+      item: UserSession,
+      async list({ params }, page) {
         const { id } = await accounts.get(params.id)
         const rows = await sessions.listFor(id)
-        const data = rows.map((row) => presentSession(id, row))
-        return { body: { data, next_cursor: null } }
+        return pageOf(
+          rows.map((row) => presentSession(id, row)),
+          page,
+        )
       },
     }),
     route({

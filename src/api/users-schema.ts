@@ -88,8 +88,6 @@ export const presentSession = (
   last_seen_at: last_seen_at.toISOString(),
 })
 
-export const UserSessions = z.object({ data: z.array(UserSession), next_cursor: z.null() })
-
 export const BySession = z.strictObject({ id: Id, session_id: Id })
 export const GrantedRole = z.strictObject({ role: roleName })
 export const ByRole = z.strictObject({ id: Id, role: Id })

@@ -270,6 +270,24 @@ describe('bad input', () => {
 })
 
 describe('a cursor', () => {
+  it.each(['/roles', '/permissions', '/keys'])(
+    'pages %s, which is short, like any other list',
+    async (path) => {
+      const whole = (await api.ask('GET', path, { as: machine })).body
+      expect(whole.next_cursor).toBeNull()
+      const pages: unknown[] = []
+      for (let next: string | null = `${path}?limit=2`; next; ) {
+        const { status, body, headers } = await api.ask('GET', next, { as: machine })
+        expect(status).toBe(200)
+        expect(body.data.length).toBeLessThanOrEqual(2)
+        expect(headers.get('link') === null).toBe(body.next_cursor === null)
+        pages.push(...body.data)
+        next = body.next_cursor && `${path}?limit=2&cursor=${body.next_cursor}`
+      }
+      expect(pages).toEqual(whole.data)
+    },
+  )
+
   it('leads through every page once', async () => {
     for (let made = 0; made < 4; made += 1) await create()
     const seen: unknown[] = []
