@@ -173,6 +173,11 @@ describe('an app that registers itself', () => {
     ],
     [
       'invalid_client_metadata',
+      'asking people who are elsewhere',
+      { redirect_uris: [callback], grant_types: ['urn:openid:params:grant-type:ciba'] },
+    ],
+    [
+      'invalid_client_metadata',
       'assertions of a platform',
       { redirect_uris: [callback], grant_types: ['urn:ietf:params:oauth:grant-type:jwt-bearer'] },
     ],

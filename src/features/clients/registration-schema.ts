@@ -2,6 +2,7 @@
 // nobody knows is ignored, and the rest goes through the schema of every client.
 import { AppError, type FieldError, invalidInput } from '../../kernel/errors.ts'
 import { jwtBearerGrant } from './assertion-schema.ts'
+import { cibaGrant } from './ciba-schema.ts'
 import { ClientFields, tokenExchangeGrant } from './schema.ts'
 
 /** Up to the owner of this installation. */
@@ -14,8 +15,8 @@ const ownersOnly = new Set([
   'refresh_grace_seconds',
 ])
 
-/** They make tokens of what others were given, which an unknown app is not trusted with. */
-const ownersGrants: readonly unknown[] = [tokenExchangeGrant, jwtBearerGrant]
+/** They make tokens of what others were given, or mail whomever an app names: nothing for one that nobody knows. */
+const ownersGrants: readonly unknown[] = [tokenExchangeGrant, jwtBearerGrant, cibaGrant]
 
 const isKnown = (member: string): boolean =>
   Object.hasOwn(ClientFields.shape, member) && !ownersOnly.has(member)
