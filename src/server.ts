@@ -9,6 +9,7 @@ import { banner } from './dev/banner.ts'
 import { createPlayground } from './dev/playground.ts'
 import { runJobs } from './jobs.ts'
 import { version } from './kernel/version.ts'
+import { letYoungGrow } from './kernel/young-generation.ts'
 import type { RunningQueue } from './platform/queue.ts'
 import { createPages, type SharedPages } from './protocol.ts'
 import { openServices, type Services } from './services.ts'
@@ -98,6 +99,7 @@ export async function runServer(config: Config): Promise<void> {
   try {
     const { servers, worker, playground } = await open(config, services, ending.isAsked)
     const unclaimed = config.mode === 'production' && (await offerClaim(services))
+    letYoungGrow()
     process.stdout.write(bannerOf(config, { unclaimed, playground }))
     await ending.asked
     services.feed.close()

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout } from 'node:timers/promises'
 import { describeEnvironment, readEnvironment } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
+import { keepYoungSmall } from '../kernel/young-generation.ts'
 import type { Connection } from '../platform/connection.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { postForm } from './post-form.ts'
@@ -56,6 +57,7 @@ async function migrateDown(config: Config): Promise<string | null> {
 }
 
 async function serve(): Promise<void> {
+  keepYoungSmall()
   const { runServer } = await import('../server.ts')
   await runServer(readEnvironment())
 }
