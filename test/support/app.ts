@@ -39,8 +39,9 @@ export type TestAppOptions = {
   jobs?: boolean
 }
 
-// What the product sends by itself, whatever it is asked.
-const clockwork = /^(timekeeper\.|sweep_|audit_seal_|LISTEN|SELECT 1$)|graphile_worker/
+// What the product sends by itself, whatever it is asked: keys and types are read again once it listens for changes.
+const clockwork =
+  /^(timekeeper\.|sweep_|audit_seal_|signing_keys_list$|apis_detail_types$|LISTEN|SELECT 1$)|graphile_worker/
 
 export const secretOf = (id: string): string => `secret-of-${id}`
 
