@@ -259,17 +259,17 @@ const rules: Record<string, Rule> = {
   },
   'a suppression has a reason, a TODO an issue': {
     check: givesReasons,
-    // Texts that the rule is tried on, no suppressions: what it must refuse, and what it must let pass
+    // Written in two halves: these are texts that the rule is tried on, and no search should take them for the thing
     broken: [
-      { 'src/web/x.ts': '// TODO later' },
-      { 'src/web/x.ts': '// @ts-ignore' },
-      { 'src/web/x.ts': '// @ts-expect-error' },
-      { 'src/web/x.ts': '// biome-ignore lint/suspicious/noExplicitAny' },
+      { 'src/web/x.ts': `// ${'TO'}DO later` },
+      { 'src/web/x.ts': `// ${'@ts'}-ignore` },
+      { 'src/web/x.ts': `// ${'@ts'}-expect-error` },
+      { 'src/web/x.ts': `// ${'biome'}-ignore lint/suspicious/noExplicitAny` },
     ],
     kept: [
-      { 'src/web/x.ts': '// TODO(#142): drop it' },
-      { 'src/web/x.ts': '// @ts-expect-error -- types lack it, see ADR 0007' },
-      { 'src/web/x.ts': '// biome-ignore lint/suspicious/noExplicitAny: the library says so' },
+      { 'src/web/x.ts': `// ${'TO'}DO(#142): drop it` },
+      { 'src/web/x.ts': `// ${'@ts'}-expect-error -- types lack it, see ADR 0007` },
+      { 'src/web/x.ts': `// ${'biome'}-ignore lint/suspicious/noExplicitAny: the library says so` },
     ],
   },
   'importing a file does nothing': {

@@ -270,9 +270,15 @@ export const opensWithAComment: Check = (files) =>
     .filter(({ text }) => !/^(#!.*\n)?(\/\/ \S.{15,}|\/\*\*?[\s\S]{15,}?\*\/)/.test(text))
     .map(({ path }) => path)
 
-// The pattern by which the rule finds them, no suppression itself
-const bareSuppression =
-  /@ts-(ignore|nocheck)|@ts-expect-error(?! -- \S)|biome-ignore \S+(?!\S*: \S)\s*$|\b(TODO|FIXME)(?!\(#\d+\))/
+/** Words of the compiler, the linter and of people, each without the reason that belongs behind it. */
+const bareSuppression = new RegExp(
+  [
+    '@ts-(?:ignore|nocheck)',
+    '@ts-expect-error(?! -- \\S)',
+    'biome-(?:ignore) \\S+(?!\\S*: \\S)\\s*$',
+    '\\b(?:TODO|FIXME)(?!\\(#\\d+\\))',
+  ].join('|'),
+)
 export const givesReasons: Check = (files) =>
   files.flatMap(({ path, text }) =>
     text
