@@ -4,6 +4,7 @@ import type { Artifacts } from '../features/artifacts/service.ts'
 import { currentUnit, stage } from '../features/artifacts/unit-of-work.ts'
 import type { Audit, AuditEvent } from '../features/audit/service.ts'
 import { accessPrompt } from './policy.ts'
+import { hasSignedOut } from './sign-out.ts'
 
 export type EventsDeps = {
   artifacts: Pick<Artifacts, 'endReused'>
@@ -78,7 +79,7 @@ export function listen(provider: Provider, { artifacts, audit, countTokens }: Ev
 
   provider.on('end_session.success', (ctx) => {
     const accountId = ctx.oidc.session?.accountId
-    if (accountId === undefined) return
+    if (accountId === undefined || !hasSignedOut(ctx)) return
     record({ ...about(ctx), type: 'session.ended', actor: { kind: 'account', id: accountId }, accountId })
   })
 }

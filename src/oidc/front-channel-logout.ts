@@ -6,6 +6,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import { originOf } from '../web/headers.ts'
 import type { Renderer } from '../web/render.ts'
+import { appsLetIn, hasSignedOut } from './sign-out.ts'
 
 export type FrontChannelLogoutDeps = {
   issuer: string
@@ -24,14 +25,14 @@ export const frontChannelDiscovery = {
 }
 
 export function createFrontChannelLogout({ issuer, renderer, findClient }: FrontChannelLogoutDeps) {
-  async function frameOf(clientId: string, sid: string | undefined): Promise<Frame[]> {
+  async function frameOf(clientId: string, sid: string): Promise<Frame[]> {
     const client = await findClient(clientId)
     const uri = client?.metadata.frontchannel_logout_uri
     if (!client?.enabled || uri === undefined) return []
     // §2: what the address has in its query already stays
     const src = new URL(uri)
     src.searchParams.set('iss', issuer)
-    if (sid !== undefined) src.searchParams.set('sid', sid)
+    src.searchParams.set('sid', sid)
     return [{ name: client.metadata.client_name ?? clientId, src: src.href }]
   }
 
@@ -39,9 +40,8 @@ export function createFrontChannelLogout({ issuer, renderer, findClient }: Front
     await next()
     const target = ctx.response.get('Location')
     if (!target || !hasSignedOut(ctx)) return
-    const { session } = ctx.oidc
-    const parts = Object.entries(session?.authorizations ?? {})
-    const frames = (await Promise.all(parts.map(([clientId, { sid }]) => frameOf(clientId, sid)))).flat()
+    const parts = appsLetIn(ctx)
+    const frames = (await Promise.all(parts.map(({ clientId, sid }) => frameOf(clientId, sid)))).flat()
     if (frames.length === 0) return
     ctx.remove('Location')
     const frameSrc = frames.map(({ src }) => originOf(src))
@@ -52,10 +52,4 @@ export function createFrontChannelLogout({ issuer, renderer, findClient }: Front
   const attach = (provider: Provider): void => void provider.use(middleware as never)
 
   return { attach }
-}
-
-/** Whoever was asked and chose to stay passes by here too. */
-function hasSignedOut({ oidc }: KoaContextWithOIDC): boolean {
-  if (oidc.route === 'end_session') return true
-  return oidc.route === 'end_session_confirm' && oidc.params?.logout !== undefined
 }

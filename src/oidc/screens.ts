@@ -11,7 +11,7 @@ import type { AppOnPage, ErrorPage } from '../web/views.ts'
 import type { FrontChannelLogout } from './front-channel-logout.ts'
 import { createPostedAnswers } from './posted-answers.ts'
 import type { Restart } from './restart.ts'
-import { endSession, isProvenByHint, leave } from './sign-out.ts'
+import { appsLetIn, endSession, isProvenByHint, leave } from './sign-out.ts'
 
 export type ScreensDeps = {
   renderer: Renderer
@@ -91,8 +91,7 @@ export function createScreens({ renderer, restart, artifacts, findApp, frontChan
   }
 
   async function appsOf(ctx: KoaContextWithOIDC): Promise<AppOnPage[]> {
-    const clientIds = Object.keys(ctx.oidc.session?.authorizations ?? {})
-    const apps = await Promise.all(clientIds.map(findApp))
+    const apps = await Promise.all(appsLetIn(ctx).map(({ clientId }) => findApp(clientId)))
     return apps.filter((app) => app !== undefined)
   }
 

@@ -42,3 +42,15 @@ export function leave(ctx: KoaContextWithOIDC): void {
   ctx.status = 303
   ctx.redirect(target.href)
 }
+
+/** What this browser's session has let in, with the `sid` each knows. One that only asked is in there without. */
+export function appsLetIn({ oidc }: KoaContextWithOIDC): { clientId: string; sid: string }[] {
+  const parts = Object.entries(oidc.session?.authorizations ?? {})
+  return parts.flatMap(([clientId, { sid }]) => (sid === undefined ? [] : [{ clientId, sid }]))
+}
+
+/** Whoever was asked and chose to stay passes by here too. */
+export function hasSignedOut({ oidc }: KoaContextWithOIDC): boolean {
+  if (oidc.route === 'end_session') return true
+  return oidc.route === 'end_session_confirm' && oidc.params?.logout !== undefined
+}

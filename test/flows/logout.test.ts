@@ -49,6 +49,7 @@ describe('without an ID token of the session', () => {
     const question = await person.open(logout())
     const form = formsOf(question)[0]
     expect(form?.buttons[1]?.name).toBeUndefined()
+    const before = await app.auditTypes()
     const stayed = pageOf(
       await person.go(form?.action ?? '', {
         method: 'POST',
@@ -58,7 +59,18 @@ describe('without an ID token of the session', () => {
     )
     expect(new URL(stayed.url).pathname).toBe('/account')
     expect(stayed.html).not.toContain('You are signed out')
+    // Nothing has ended, so nothing is said to have
+    expect(await app.auditTypes()).toEqual(before)
     expect(await isSignedIn(person)).toBe(true)
+  })
+
+  it('an app that only asked is not among those the person is signed out of', async () => {
+    const { person } = await rp.tokens()
+    const consent = await person.open(createRp(app.issuer, demoThirdParty).authorizeUrl().url)
+    expect(consent.html).toContain('value="allow"')
+    const question = await person.open(logout())
+    expect(question.html).toContain('Demo web app')
+    expect(question.html).not.toContain('third')
   })
 
   it('a post-logout address needs its client, and is used after the question', async () => {
