@@ -4,6 +4,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { SigningAlg } from '../features/artifacts/signing-keys.ts'
 import type { TrustedIssuer } from '../features/clients/assertion-schema.ts'
 import { type Clock, minutes, seconds } from '../kernel/time.ts'
+import { fits } from './jws.ts'
 
 /** Of what is fetched, see outgoing.ts: stale keys are served for a day while their address is down. */
 type FetchKeys = (url: string) => Promise<Response>
@@ -62,18 +63,6 @@ const isMeant = (key: Jwk, { kid, alg }: { kid: string | undefined; alg: Signing
   (kid === undefined || key.kid === kid) &&
   (key.alg === undefined || key.alg === alg) &&
   (key.use === undefined || key.use === 'sig')
-
-const fits: Record<SigningAlg, (key: KeyObject) => boolean> = {
-  ES256: ({ asymmetricKeyDetails }) => asymmetricKeyDetails?.namedCurve === 'prime256v1',
-  EdDSA: ({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519',
-  RS256: isStrongRsa,
-  PS256: isStrongRsa,
-}
-
-/** RFC 7518 §3.3. */
-function isStrongRsa({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
-  return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
-}
 
 function usable(jwk: Jwk, alg: SigningAlg): KeyObject[] {
   try {

@@ -5,7 +5,7 @@ import type Koa from 'koa'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import { hashSecret } from '../kernel/secrets.ts'
 import { after, type Clock, seconds } from '../kernel/time.ts'
-import { bytesOf, jsonOf, thumbprint, verifiers } from './jws.ts'
+import { bytesOf, fits, jsonOf, thumbprint, verifiers } from './jws.ts'
 
 export const proofAlgs = ['ES256', 'EdDSA', 'PS256'] as const
 type ProofAlg = (typeof proofAlgs)[number]
@@ -58,20 +58,13 @@ function read(text: string): Proof | undefined {
   return claims && { jkt: thumbprint(key.jwk), claims }
 }
 
-const isOfAlg: Record<ProofAlg, (key: KeyObject) => boolean> = {
-  ES256: ({ asymmetricKeyDetails }) => asymmetricKeyDetails?.namedCurve === 'prime256v1',
-  EdDSA: ({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519',
-  PS256: ({ asymmetricKeyType, asymmetricKeyDetails }) =>
-    asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048,
-}
-
 /** The public key of a proof, when its algorithm can use it. */
 function keyOf(jwk: unknown, alg: ProofAlg): { object: KeyObject; jwk: Record<string, unknown> } | undefined {
   const given: Record<string, unknown> = Object(jwk)
   if ('d' in given) return undefined
   try {
     const object = createPublicKey({ key: given as JsonWebKey, format: 'jwk' })
-    return isOfAlg[alg](object) ? { object, jwk: { ...object.export({ format: 'jwk' }) } } : undefined
+    return fits[alg](object) ? { object, jwk: { ...object.export({ format: 'jwk' }) } } : undefined
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
-// Owns the parts of a signed token (RFC 7515) as Foyer reads them itself, and how each algorithm verifies.
+// Owns the parts of a signed token (RFC 7515) as Foyer reads them itself, which keys of others each algorithm takes, and
+// how it verifies.
 import type { KeyObject } from 'node:crypto'
 import { constants, createHash, verify } from 'node:crypto'
 import type { SigningAlg } from '../features/artifacts/signing-keys.ts'
@@ -14,6 +15,17 @@ export const verifiers: Record<SigningAlg, (data: Buffer, key: KeyObject, signat
       { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
       signature,
     ),
+}
+
+const isStrongRsa = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean =>
+  asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
+
+/** Whether a key that somebody brings along is one for this algorithm (RFC 7518 §3.3 and §3.4, RFC 8037 §3.1). */
+export const fits: Record<SigningAlg, (key: KeyObject) => boolean> = {
+  ES256: ({ asymmetricKeyDetails }) => asymmetricKeyDetails?.namedCurve === 'prime256v1',
+  EdDSA: ({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519',
+  RS256: isStrongRsa,
+  PS256: isStrongRsa,
 }
 
 export function bytesOf(part: string): Buffer | undefined {
