@@ -17,6 +17,7 @@ import { otherMethods } from '../web/methods.ts'
 import type { Renderer } from '../web/render.ts'
 import type { PageError } from '../web/sentences.ts'
 import type { AccountSession, Visitor } from './account-session.ts'
+import { keptIn } from './kept.ts'
 
 export type DevicePagesDeps = {
   router: Router
@@ -53,7 +54,7 @@ type Reader = Visitor | undefined
 
 export function mountDevicePages(deps: DevicePagesDeps): void {
   const { router, renderer, session, crossDevice, approval } = deps
-  const kept = keptClaim(deps.cookies)
+  const kept = keptIn(deps.cookies, { name: 'foyer_device_claim', path: '/', forMs: keptMs })
 
   function askForCode(ctx: Koa.Context, view: DeviceCodePage, status = 200): void {
     ctx.state.stayAt = devicePage
@@ -164,26 +165,4 @@ export function mountDevicePages(deps: DevicePagesDeps): void {
   router.all(`${devicePage}/:rest`, () => {
     throw notFound()
   })
-}
-
-/** The claim waits in a cookie: the way through sign-in is made of addresses, and they are written down. */
-function keptClaim(cookies: CookiePolicy) {
-  const name = cookies.name('foyer_device_claim', 'host')
-  const options = {
-    httpOnly: true,
-    sameSite: 'lax',
-    secure: cookies.secure,
-    signed: false,
-    path: '/',
-  } as const
-
-  return {
-    read: (ctx: Koa.Context) => ctx.cookies.get(name, { signed: false }),
-    write: (ctx: Koa.Context, claim: string) => {
-      ctx.cookies.set(name, claim, { ...options, maxAge: keptMs })
-    },
-    clear: (ctx: Koa.Context) => {
-      ctx.cookies.set(name, '', { ...options, maxAge: 0 })
-    },
-  }
 }

@@ -7,8 +7,10 @@ import type { CookiePolicy } from '../web/cookies.ts'
 /** As long as a sign-in may take on the way. */
 const keptMs = minutes(15)
 
-export function keptIn(cookies: CookiePolicy, { name: base, path }: { name: string; path: string }) {
-  const name = cookies.name(base, 'path')
+export type Kept = { name: string; path: string; forMs?: number }
+
+export function keptIn(cookies: CookiePolicy, { name: base, path, forMs = keptMs }: Kept) {
+  const name = cookies.name(base, path === '/' ? 'host' : 'path')
   const options = {
     httpOnly: true,
     sameSite: 'lax',
@@ -20,7 +22,7 @@ export function keptIn(cookies: CookiePolicy, { name: base, path }: { name: stri
   return {
     read: (ctx: Koa.Context) => ctx.cookies.get(name, { signed: false }),
     write: (ctx: Koa.Context, value: string) => {
-      ctx.cookies.set(name, value, { ...options, maxAge: keptMs })
+      ctx.cookies.set(name, value, { ...options, maxAge: forMs })
     },
     clear: (ctx: Koa.Context) => {
       ctx.cookies.set(name, '', { ...options, maxAge: 0 })
