@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Apis } from '../features/clients/apis-service.ts'
 import type { ManagedApi } from '../features/clients/apis-store.ts'
 import { DetailTypes } from '../features/clients/authorization-details.ts'
+import { shownText } from '../kernel/shown-text.ts'
 import { assertHolds, type Permission } from './caller.ts'
 import { ById, Id, listRoute, noBody, type Route, route } from './route.ts'
 
@@ -39,12 +40,7 @@ export const Api = z.object({
   updated_at: z.iso.datetime(),
 })
 const SavedApi = z.strictObject({
-  name: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters'),
+  name: shownText(200),
   scopes,
   open_to_all: z.boolean().default(false),
   wants_permissions: z.boolean().default(false),

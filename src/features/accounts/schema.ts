@@ -1,45 +1,37 @@
 // Owns the shape of an account: what callers may hand in and what they get. Addresses are email.ts.
 import { z } from 'zod'
+import { shownText } from '../../kernel/shown-text.ts'
 
-/** Text that people see: no control characters, none that turn its direction around. */
-const unsafeText = /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u
-const text = (longest: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(longest)
-    .refine((value) => !unsafeText.test(value), 'must not contain control characters')
 const webAddress = z.url({ protocol: /^https?$/ }).max(2048)
 
 /** OIDC Core §5.1.1. */
 const Address = z.strictObject({
   formatted: z.string().max(1000).optional(),
   street_address: z.string().max(500).optional(),
-  locality: text(200).optional(),
-  region: text(200).optional(),
-  postal_code: text(40).optional(),
-  country: text(100).optional(),
+  locality: shownText(200).optional(),
+  region: shownText(200).optional(),
+  postal_code: shownText(40).optional(),
+  country: shownText(100).optional(),
 })
 
 /** The standard claims of OIDC Core §5.1 besides the address of the mail, and `preferred_username`: the user name is that. */
 export const Profile = z.strictObject({
-  name: text(200).optional(),
-  given_name: text(200).optional(),
-  family_name: text(200).optional(),
-  middle_name: text(200).optional(),
-  nickname: text(200).optional(),
+  name: shownText(200).optional(),
+  given_name: shownText(200).optional(),
+  family_name: shownText(200).optional(),
+  middle_name: shownText(200).optional(),
+  nickname: shownText(200).optional(),
   profile: webAddress.optional(),
   picture: webAddress.optional(),
   website: webAddress.optional(),
-  gender: text(100).optional(),
+  gender: shownText(100).optional(),
   // ISO 8601-1: the year may be 0000 when it is not told, or stand alone.
   birthdate: z
     .string()
     .regex(/^\d{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$/)
     .optional(),
-  zoneinfo: text(100).optional(),
-  locale: text(35).optional(),
+  zoneinfo: shownText(100).optional(),
+  locale: shownText(35).optional(),
   phone_number: z
     .string()
     .regex(/^\+[0-9 ().-]{4,30}(;ext=\d{1,10})?$/)
@@ -103,7 +95,7 @@ export type AccountSearch = { search?: string; status?: AccountStatus }
 export const CreateAccount = z.strictObject({
   email: z.string().max(320),
   password: z.string().max(4096).optional(),
-  name: text(200).optional(),
+  name: shownText(200).optional(),
   username: z.string().max(64).optional(),
   profile: Profile.optional(),
   roles: z.array(z.string().max(40)).max(20).optional(),

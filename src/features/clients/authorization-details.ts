@@ -1,5 +1,6 @@
 // Owns types of authorization details (RFC 9396): what an API registers of each, and what fits one.
 import { z } from 'zod'
+import { shownText } from '../../kernel/shown-text.ts'
 
 const fieldName = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower case with underscores')
 
@@ -9,12 +10,7 @@ const common: readonly string[] = ['type', 'locations', 'actions', 'datatypes', 
 const DetailType = z.strictObject({
   type: z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, 'must be a name or URI without spaces'),
   /** What people read at consent. */
-  title: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters'),
+  title: shownText(200),
   fields: z
     .record(
       fieldName.refine((name) => !common.includes(name), 'is a member of every type'),

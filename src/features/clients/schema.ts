@@ -1,6 +1,7 @@
 // Owns what a client's registration may say: OIDC Dynamic Client Registration 1.0 §2 and Foyer's extensions.
 // Which redirect URIs are allowed is redirects.ts; whether a caller may register is decided before this.
 import { z } from 'zod'
+import { shownText } from '../../kernel/shown-text.ts'
 import { assertionContradictions, assertionFields, jwtBearerGrant } from './assertion-schema.ts'
 import { cibaContradictions, cibaFields, cibaGrant, deliveryModeOf } from './ciba-schema.ts'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
@@ -21,14 +22,6 @@ const grantTypes = [
   tokenExchangeGrant,
   jwtBearerGrant,
 ] as const
-
-/** Shown on the consent page, so no control characters and none that turn its direction around. */
-const name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters')
 
 const origin = z
   .string()
@@ -69,7 +62,7 @@ function isDistinct(values: readonly string[]): boolean {
 
 /** Each member by itself; what they refuse in the light of others is ClientMetadata. */
 export const ClientFields = z.strictObject({
-  client_name: name.optional(),
+  client_name: shownText(200).optional(),
   application_type: z.enum(['web', 'native']).default('web'),
   redirect_uris: redirectUris.default([]),
   post_logout_redirect_uris: redirectUris.default([]),

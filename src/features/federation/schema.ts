@@ -1,5 +1,6 @@
 // Owns the shape of upstreams, the providers elsewhere that people may sign in with: what callers hand in and get.
 import { z } from 'zod'
+import { shownText } from '../../kernel/shown-text.ts'
 import { isLoopback } from '../clients/redirects.ts'
 
 /** Without the secret, which leaves only towards its own provider. */
@@ -17,12 +18,7 @@ export type Upstream = {
   updatedAt: Date
 }
 
-const name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters')
+const name = shownText(100)
 
 // OIDC Discovery 1.0 §3: no query, no fragment. The text is kept as it is, since `iss` is compared with it letter by letter.
 const issuer = z

@@ -2,6 +2,7 @@
 // that holds more than they do, nor changes one that does.
 import { conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
+import { isShowable } from '../../kernel/shown-text.ts'
 import type { Clock } from '../../kernel/time.ts'
 import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
@@ -182,10 +183,7 @@ function readSet<Input extends ChangeRole>(input: Input): ChangeRole {
     const detail = `Name at most ${mostPermissions} permissions, such as quests:verify.`
     errors.push({ pointer: '/permissions', code: 'permission_invalid', detail })
   }
-  if (
-    description &&
-    (description.length > longestDescription || /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(description))
-  ) {
+  if (description && (description.length > longestDescription || !isShowable(description))) {
     const detail = `Describe it in at most ${longestDescription} characters.`
     errors.push({ pointer: '/description', code: 'description_invalid', detail })
   }

@@ -1,11 +1,11 @@
 // Owns what a team may be called, in its short name, its name and its description. Pure.
 import { type FieldError, invalidInput } from '../../kernel/errors.ts'
+import { isShowable } from '../../kernel/shown-text.ts'
 import type { ChangeTeam } from './schema.ts'
 
 const slugShape = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const longestName = 200
 const longestDescription = 2000
-const unsafe = /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u
 
 /** What was given, without the space around it; throws with everything that is wrong. */
 export function readTexts<Input extends ChangeTeam>(input: Input): Input {
@@ -17,13 +17,13 @@ export function readTexts<Input extends ChangeTeam>(input: Input): Input {
     const detail = 'Use lower-case letters, digits and hyphens, 63 characters at most.'
     errors.push({ pointer: '/slug', code: 'slug_invalid', detail })
   }
-  if (name !== undefined && (name === '' || name.length > longestName || unsafe.test(name))) {
+  if (name !== undefined && (name === '' || name.length > longestName || !isShowable(name))) {
     const detail = `Give a name of at most ${longestName} characters.`
     errors.push({ pointer: '/name', code: 'name_invalid', detail })
   }
   if (
     description !== undefined &&
-    (description.length > longestDescription || unsafe.test(description.replaceAll(/\r?\n/g, ' ')))
+    (description.length > longestDescription || !isShowable(description.replaceAll(/\r?\n/g, ' ')))
   ) {
     const detail = `Give a description of at most ${longestDescription} characters.`
     errors.push({ pointer: '/description', code: 'description_invalid', detail })

@@ -2,6 +2,7 @@
 // written by a trigger, deliver_fact in prisma/migrations, which agrees with this file.
 import { z } from 'zod'
 import { type EventType, eventTypes } from '../../kernel/events.ts'
+import { shownText } from '../../kernel/shown-text.ts'
 import type { Job } from '../../platform/queue.ts'
 
 const names = ['*', ...Object.keys(eventTypes)] as ['*', ...EventType[]]
@@ -20,13 +21,7 @@ const events = z
   .max(names.length)
   .refine((list) => new Set(list).size === list.length, 'must not name the same one twice')
 
-const description = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .refine((text) => !/[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(text), 'must not contain control characters')
-  .nullable()
+const description = shownText(200).nullable()
 
 /** Whether an address may be called at all is asked by the service. */
 export const NewWebhook = z.strictObject({ url, events, description: description.default(null) })
