@@ -112,16 +112,16 @@ export function createClaims({ artifacts, findClient }: ClaimsDeps) {
   }
 
   /**
-   * The sign-in behind a JWT access token; `teams` and `roles`, when the person granted those scopes, and `permissions` where the API
-   * asks for them (contract, Claims and scopes).
+   * Of a JWT access token: the sign-in behind it; `teams` and `roles`, when the person granted those scopes; and
+   * `permissions`, where the API asks for them.
    */
   async function extraTokenClaims(
     ctx: KoaContextWithOIDC,
     token: object,
   ): Promise<Record<string, unknown> | undefined> {
     const { accountId, aud } = token as { accountId?: string; aud?: string }
-    const granted = scopesOf(ctx)
     if (accountId === undefined || aud === undefined) return undefined
+    const granted = scopesOf(ctx)
     const wantsPermissions = await asksForPermissions(ctx, aud)
     const signIn = signInOf(ctx)
     if (!wantsPermissions && !ownScopes.some((scope) => granted.has(scope))) return signIn
