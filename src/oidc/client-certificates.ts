@@ -3,7 +3,6 @@
 import { hash, X509Certificate } from 'node:crypto'
 import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
-
 import type { Clock } from '../kernel/time.ts'
 import { type SubjectMember, subjectFits } from './certificate-subjects.ts'
 

@@ -102,7 +102,10 @@ export function createDeviceApproval(deps: DeviceApprovalDeps) {
     stage(currentUnit(), audit.recordWrite(event))
   }
 
-  /** In the unit of work of the page; `proof` in place of this browser's session. The device is signed in by itself, whatever becomes of this browser's session. */
+  /**
+   * In the unit of work of the page; `proof` in place of this browser's session. The device is signed in by itself,
+   * whatever becomes of this browser's session.
+   */
   async function allow(ctx: Koa.Context, request: HeldRequest, proof?: Payload): Promise<void> {
     const client = await clientOf(request)
     if (!client) return deny(ctx, request)

@@ -1,5 +1,5 @@
-// Owns the parts of a signed token (RFC 7515) as Foyer reads them itself, which keys of others each algorithm takes, and
-// how it verifies.
+// Owns the parts of a signed token (RFC 7515) as Foyer reads them itself, which keys of others each algorithm takes,
+// and how it verifies.
 import type { KeyObject } from 'node:crypto'
 import { constants, createHash, verify } from 'node:crypto'
 import type { SigningAlg } from '../features/artifacts/signing-keys.ts'

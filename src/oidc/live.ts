@@ -1,5 +1,5 @@
-// Owns the one current Provider. Keys are fixed when a provider is built, so a change of keys builds a new one and
-// swaps it between two requests; those under way finish on the one they began with.
+// Owns the one current Provider. Keys and types of authorization details are fixed when a provider is built, so a
+// change of them builds a new one and swaps it between two requests; those under way finish on the one they began with.
 import { isDeepStrictEqual } from 'node:util'
 import type Koa from 'koa'
 import compose from 'koa-compose'
@@ -17,8 +17,8 @@ export type LiveDeps = {
   loadDetailTypes: () => Promise<KnownDetailType[]>
   build: (keys: readonly SigningKey[], detailTypes: readonly KnownDetailType[]) => Provider
   listen: (provider: Provider) => void
-  /** Runs a request against a provider without a client, to have its own discovery document. */
   publish: (metadata: Metadata) => void
+  /** Runs a request against a provider without a client, to have its own discovery document. */
   discover: (provider: Provider) => Promise<Metadata['discovery']>
 }
 
@@ -62,7 +62,10 @@ export async function createLive(deps: LiveDeps) {
       if (!since) throw unavailable('no_signing_key')
       return since
     },
-    /** Takes up the keys and types in force, if they are others than before. Whoever asks while it works waits for one more. */
+    /**
+     * Takes up the keys and types in force, if they are others than before. Whoever asks while it works waits for one
+     * more.
+     */
     rebuild: oneAtATime(async () => {
       const found = await load()
       const isSame =

@@ -1,6 +1,7 @@
 // Owns the three answers for which oidc-provider writes a page by itself, one that posts a form by script: what
-// `form_post` and `web_message` bring to a client, the change of person in one browser, and signing out of nothing. The first becomes
-// a page of ours, the other two need none. oidc-provider's events and a middleware behind it are how this is told.
+// `form_post` and `web_message` bring to a client, the change of person in one browser, and signing out of nothing. The
+// first becomes a page of ours, the other two need none. oidc-provider's events and a middleware behind it are how this
+// is told.
 import type Koa from 'koa'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { isPage, originOf } from '../web/headers.ts'

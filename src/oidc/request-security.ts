@@ -1,5 +1,6 @@
 // Owns the configuration of how requests and clients are guarded: pushed requests (RFC 9126) and signed ones
-// (RFC 9101), keys of clients (RFC 7523), proofs of possession (RFC 9449), and answers that are signed. What a client may register of it is features/clients/security-schema.ts.
+// (RFC 9101), keys of clients (RFC 7523), proofs of possession (RFC 9449), and answers that are signed. What a client may
+// register of it is features/clients/security-schema.ts.
 import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { limits } from '../config/limits.ts'

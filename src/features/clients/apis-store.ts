@@ -1,4 +1,5 @@
-// Owns reading APIs as they are managed. What a client may ask of one, as the protocol reads it, is store.ts.
+// Owns the SQL about APIs as they are managed: read, locked, removed. How they are written, and what a client may ask of
+// one, as the protocol reads it, is store.ts.
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { KnownDetailType } from './authorization-details.ts'
 import type { SavedApi } from './store.ts'

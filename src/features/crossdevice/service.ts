@@ -1,6 +1,7 @@
-// Owns a request that one device makes and a person decides in a browser elsewhere (RFC 8628; what apps ask by themselves is ask-service.ts): who may decide it, and
+// Owns a request that one device makes and a person decides in a browser elsewhere (RFC 8628): who may decide it, and
 // that it is decided once. A code that was typed belongs to that browser, and the decision to the session that looked
-// at it there; nobody else can approve it. What is granted is src/oidc/device-approval.ts.
+// at it there; nobody else can approve it. What is granted is src/oidc/device-approval.ts; what apps ask by themselves
+// is ask-service.ts.
 import { createHmac } from 'node:crypto'
 import { hashSecret, newId, randomToken } from '../../kernel/secrets.ts'
 import { after, type Clock, fromSeconds, seconds } from '../../kernel/time.ts'
