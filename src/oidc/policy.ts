@@ -141,6 +141,12 @@ export function revokeGrantPolicy(ctx: KoaContextWithOIDC): boolean {
   return !(ctx.oidc.route === 'revocation' && ctx.oidc.entities.AccessToken)
 }
 
+/** RFC 9449, RFC 8705: a grant whose tokens have no holder gives nothing to a client of bound tokens alone. */
+export function assertTakesBearer(client: Client): void {
+  if (client.dpopBoundAccessTokens || client.tlsClientCertificateBoundAccessTokens)
+    throw new errors.InvalidRequest('this client takes bound tokens alone, which this grant does not give')
+}
+
 type TokenOfApi = { resourceServer?: { accessTokenTTL?: number | undefined } }
 
 export function lifetimes(config: Config): NonNullable<Configuration['ttl']> {

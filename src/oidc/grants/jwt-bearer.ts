@@ -17,6 +17,7 @@ import {
   readAssertion,
 } from '../assertion.ts'
 import type { createAssertionKeys } from '../assertion-keys.ts'
+import { assertTakesBearer } from '../policy.ts'
 import type { Resources } from '../resources.ts'
 
 const { InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget } = errors
@@ -75,8 +76,7 @@ export function createJwtBearer(deps: JwtBearerDeps) {
   async function handler(ctx: KoaContextWithOIDC): Promise<void> {
     const { provider, params = {} } = ctx.oidc
     const client = ctx.oidc.client as Client
-    if (client.dpopBoundAccessTokens || client.tlsClientCertificateBoundAccessTokens)
-      throw new InvalidRequest('this client takes bound tokens alone, which this grant does not give')
+    assertTakesBearer(client)
     const assertion = await verified(params.assertion, client.clientId)
     const { identifier, info, scope } = await targetOf(ctx, client)
     // The last of what may refuse, so that a request that asks for too much spends nothing

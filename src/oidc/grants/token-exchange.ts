@@ -6,6 +6,7 @@ import type { AuditEvent } from '../../features/audit/service.ts'
 import { tokenExchangeGrant } from '../../features/clients/schema.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ReadAccessToken } from '../access-tokens.ts'
+import { assertTakesBearer } from '../policy.ts'
 import type { Resources } from '../resources.ts'
 import { type Actor, createSubjectReader, type Subject } from '../subject-token.ts'
 import type { StateOf } from '../token-state.ts'
@@ -54,9 +55,7 @@ function assertWellFormed(params: Params, client: Client): void {
     throw new InvalidRequest('only access tokens can be asked for')
   if (actor_token !== undefined || actor_token_type !== undefined)
     throw new InvalidRequest('actor tokens are not taken: the client acts for itself')
-  // RFC 9449, RFC 8705: what this grant gives has no holder
-  if (client.dpopBoundAccessTokens || client.tlsClientCertificateBoundAccessTokens)
-    throw new InvalidRequest('this client takes bound tokens alone, which this grant does not give')
+  assertTakesBearer(client)
 }
 
 /** The one API that is asked for, by either name, or the client's own. */
