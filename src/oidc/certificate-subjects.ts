@@ -1,13 +1,7 @@
 // Owns whom a certificate names, held against what a client registered (RFC 8705 §2.1.2): byte for byte, never by
 // pattern.
 import type { X509Certificate } from 'node:crypto'
-
-export type SubjectMember =
-  | 'tls_client_auth_subject_dn'
-  | 'tls_client_auth_san_dns'
-  | 'tls_client_auth_san_uri'
-  | 'tls_client_auth_san_ip'
-  | 'tls_client_auth_san_email'
+import type { SubjectMember } from '../features/clients/security-schema.ts'
 
 const labels: Record<Exclude<SubjectMember, 'tls_client_auth_subject_dn'>, string> = {
   tls_client_auth_san_dns: 'DNS',

@@ -3,8 +3,9 @@
 import { hash, X509Certificate } from 'node:crypto'
 import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
+import type { SubjectMember } from '../features/clients/security-schema.ts'
 import type { Clock } from '../kernel/time.ts'
-import { type SubjectMember, subjectFits } from './certificate-subjects.ts'
+import { subjectFits } from './certificate-subjects.ts'
 
 /** RFC 5280 §4.2.1.12. */
 const clientPurpose = '1.3.6.1.5.5.7.3.2'

@@ -28,6 +28,7 @@ const subjects = [
   'tls_client_auth_san_ip',
   'tls_client_auth_san_email',
 ] as const
+export type SubjectMember = (typeof subjects)[number]
 
 const subject = z
   .string()
