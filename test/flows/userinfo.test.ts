@@ -127,6 +127,16 @@ describe('the claims parameter', () => {
     expect(decodeJwt(tokens.id_token ?? '')).toMatchObject({ amr: ['pwd'], sid: expect.any(String) })
   })
 
+  it('tells the level that was reached when acr_values asks for one', async () => {
+    const levelOf = async (acr_values: string) => {
+      const { id_token = '' } = await rp.tokens({ params: { scope: 'openid', acr_values } })
+      return decodeJwt(id_token).acr
+    }
+    expect(await levelOf('urn:foyer:acr:pwd')).toBe('urn:foyer:acr:pwd')
+    // OIDC Core §3.1.2.1: a wish, so that another level is told and not refused
+    expect(await levelOf('urn:nobody:acr urn:no:other')).toBe('urn:foyer:acr:pwd')
+  })
+
   it('refuses a level that no sign-in reaches, instead of asking for it without end', async () => {
     const unreachable: object[] = [
       { essential: true, value: 'urn:nobody:acr' },
