@@ -1,7 +1,7 @@
 // The end of an account: at once for whoever asks, undone for 30 days by whoever reads the mail, then for ever.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, type Page, type Person, pageOf } from '../support/browser-less.ts'
+import { createPerson, type Page, type Person, pageOf, throughSignIn } from '../support/browser-less.ts'
 import { linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { createRp, type Who } from '../support/rp.ts'
 
@@ -23,11 +23,7 @@ beforeEach(async () => {
 })
 
 async function openAs(path: string, person: Person = createPerson()): Promise<Page> {
-  let page = await person.open(app.issuer + path)
-  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
-    page = pageOf(await person.submit(page, { email: who.email, password: who.password }))
-  }
-  return page
+  return throughSignIn(person, await person.open(app.issuer + path), who)
 }
 
 /** Where the mail about a deletion leads back to. */

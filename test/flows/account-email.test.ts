@@ -1,7 +1,7 @@
 // Moving an account to another address on its page: a mailed code proves the new one, and a stranger's is told nothing.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, pageOf } from '../support/browser-less.ts'
+import { createPerson, pageOf, throughSignIn } from '../support/browser-less.ts'
 import { newOrigin } from '../support/challenges.ts'
 import { codeIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 
@@ -18,10 +18,7 @@ async function atEmailPage() {
   const actor = { kind: 'operator' } as const
   const { id } = await app.services.accounts.create(actor, { ...who, emailVerified: true })
   const person = createPerson()
-  let page = await person.open(`${app.issuer}/account/email`)
-  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
-    page = pageOf(await person.submit(page, who))
-  }
+  const page = await throughSignIn(person, await person.open(`${app.issuer}/account/email`), who)
   expect(page.url).toBe(`${app.issuer}/account/email`)
   return { id, person, page, to: `moved-${count}@example.test`, from: who.email }
 }

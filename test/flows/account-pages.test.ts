@@ -1,7 +1,14 @@
 // The pages about one's own account, walked without a script: whose they are, and what each button leaves behind.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
+import {
+  createPerson,
+  formsOf,
+  type Page,
+  type Person,
+  pageOf,
+  throughSignIn,
+} from '../support/browser-less.ts'
 import { ada, createRp, demoThirdParty, grace, type Who } from '../support/rp.ts'
 
 let app: TestApp
@@ -25,10 +32,7 @@ async function openAs(
   path: string,
   person: Person = createPerson(),
 ): Promise<Page & { person: Person }> {
-  let page = await person.open(app.issuer + path)
-  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
-    page = pageOf(await person.submit(page, { email: who.email, password: who.password }))
-  }
+  const page = await throughSignIn(person, await person.open(app.issuer + path), who)
   return { ...page, person }
 }
 

@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { days, minutes } from '../../src/kernel/time.ts'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, headingOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
+import {
+  createPerson,
+  formsOf,
+  headingOf,
+  type Page,
+  type Person,
+  pageOf,
+  throughSignIn,
+} from '../support/browser-less.ts'
 import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import type { Who } from '../support/rp.ts'
 
@@ -41,17 +49,9 @@ const stateOf = async (id: string) => {
 const roleOf = async ({ id }: Pick<Somebody, 'id'>) =>
   (await app.services.teams.membershipsOf(id)).find((team) => team.id === teamId)?.role
 
-/** Through the pages of sign-in, as far as they go. */
-async function signedIn(person: Person, from: Page, { email, password }: Who): Promise<Page> {
-  let page = from
-  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
-    page = pageOf(await person.submit(page, { email, password }))
-  }
-  return page
-}
 async function browserOf(who: Who): Promise<Person> {
   const person = createPerson()
-  await signedIn(person, await person.open(`${app.issuer}/account`), who)
+  await throughSignIn(person, await person.open(`${app.issuer}/account`), who)
   return person
 }
 const press = async (person: Person, page: Page) => pageOf(await person.submit(page))
@@ -92,7 +92,7 @@ describe('the link of an invitation', () => {
     const who = await somebody()
     const { id, link } = await invited(who.email)
     const person = createPerson()
-    const back = await signedIn(person, await press(person, await person.open(link)), who)
+    const back = await throughSignIn(person, await press(person, await person.open(link)), who)
     expect([back.status, back.url]).toEqual([200, `${app.issuer}/invitation`])
     expect(buttonsOf(back)).toEqual(['Join the team'])
     expect(back.html).toContain(who.email)
@@ -175,7 +175,7 @@ describe('somebody else who is signed in', () => {
 
     const signIn = await press(person, page)
     expect(signIn.url).toContain('/interaction/')
-    const back = await signedIn(person, signIn, invitee)
+    const back = await throughSignIn(person, signIn, invitee)
     expect(back.url).toBe(`${app.issuer}/invitation`)
     expect(back.html).toContain(invitee.email)
     expect(headingOf(await press(person, back))).toBe('You are in the team')
@@ -274,7 +274,7 @@ describe('a post', () => {
     const who = await somebody()
     const { id, link } = await invited(who.email)
     const person = createPerson()
-    await signedIn(person, await press(person, await person.open(link)), who)
+    await throughSignIn(person, await press(person, await person.open(link)), who)
     expect(person.jar.some(({ name }) => name === cookieName)).toBe(true)
     expect((await post(person, {}, { origin: app.issuer })).status).toBe(410)
     expect([await stateOf(id), await roleOf(who)]).toEqual(['pending', undefined])

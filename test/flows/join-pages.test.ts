@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { hours } from '../../src/kernel/time.ts'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, headingOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
+import {
+  createPerson,
+  formsOf,
+  headingOf,
+  type Page,
+  type Person,
+  pageOf,
+  throughSignIn,
+} from '../support/browser-less.ts'
 import type { Who } from '../support/rp.ts'
 
 let app: TestApp
@@ -25,16 +33,9 @@ async function somebody(): Promise<Somebody> {
   const { id } = await app.services.accounts.create(operator, { ...who, emailVerified: true })
   return { ...who, id }
 }
-async function signedIn(person: Person, from: Page, { email, password }: Who): Promise<Page> {
-  let page = from
-  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
-    page = pageOf(await person.submit(page, { email, password }))
-  }
-  return page
-}
 async function browserOf(who: Who): Promise<Person> {
   const person = createPerson()
-  await signedIn(person, await person.open(`${app.issuer}/account`), who)
+  await throughSignIn(person, await person.open(`${app.issuer}/account`), who)
   return person
 }
 const inHours = (number: number) => new Date(app.services.clock.millis() + hours(number))
@@ -67,7 +68,7 @@ describe('the page for join codes', () => {
     const who = await somebody()
     const { id, code } = await make()
     const person = createPerson()
-    const back = await signedIn(person, await press(person, await person.open(linkOf(code))), who)
+    const back = await throughSignIn(person, await press(person, await person.open(linkOf(code))), who)
     expect([back.status, back.url]).toEqual([200, `${app.issuer}/join`])
     expect(back.html).toContain(`Class ${count - 1}`)
     expect(buttonsOf(back)).toEqual(['Join the team'])

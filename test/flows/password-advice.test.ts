@@ -2,7 +2,7 @@
 // good it was, and what would make it better. All of it by the server.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, type Page, type Person } from '../support/browser-less.ts'
+import { createPerson, formsOf, type Page, type Person, throughSignIn } from '../support/browser-less.ts'
 import { newOrigin } from '../support/challenges.ts'
 import { codeIn, linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { createRp } from '../support/rp.ts'
@@ -32,10 +32,7 @@ type Chosen = { person: Person; page: Page; action: string }
 async function signedIn(path: string): Promise<Chosen> {
   const { email } = await member()
   const person = createPerson()
-  let page = await person.open(app.issuer + path)
-  for (let steps = 0; page.url.includes('/interaction/') && steps < 4; steps += 1) {
-    page = pageOf(await person.submit(page, { email, password }))
-  }
+  const page = await throughSignIn(person, await person.open(app.issuer + path), { email, password })
   return { person, page, action: '/account/password' }
 }
 

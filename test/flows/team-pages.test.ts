@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { minutes } from '../../src/kernel/time.ts'
 import { type TestApp, testHooks } from '../support/app.ts'
-import { createPerson, formsOf, headingOf, type Page, type Person, pageOf } from '../support/browser-less.ts'
+import {
+  createPerson,
+  formsOf,
+  headingOf,
+  type Page,
+  type Person,
+  pageOf,
+  throughSignIn,
+} from '../support/browser-less.ts'
 import { linkIn, type Mailbox, startMailingApp } from '../support/mailbox.ts'
 import { ada, grace, type Who } from '../support/rp.ts'
 
@@ -44,10 +52,7 @@ async function joined(role: string): Promise<Somebody> {
   return who
 }
 async function openAs(who: Who, path = `/account/teams/${slug}`, person = createPerson()) {
-  let page = await person.open(app.issuer + path)
-  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
-    page = pageOf(await person.submit(page, { email: who.email, password: who.password }))
-  }
+  const page = await throughSignIn(person, await person.open(app.issuer + path), who)
   return { person, page }
 }
 const roleOf = async ({ id }: Somebody) =>

@@ -140,3 +140,16 @@ export function createPerson({ headers: always = {} }: { headers?: Record<string
 }
 
 export type Person = ReturnType<typeof createPerson>
+
+/** Through the pages of sign-in, as far as they go. */
+export async function throughSignIn(
+  person: Person,
+  from: Page,
+  { email, password }: { email: string; password: string },
+): Promise<Page> {
+  let page = from
+  for (let steps = 0; steps < 4 && page.url.includes('/interaction/'); steps += 1) {
+    page = pageOf(await person.submit(page, { email, password }))
+  }
+  return page
+}
