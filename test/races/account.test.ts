@@ -13,7 +13,8 @@ const parallel = 50
 const rounds = raceRounds(30)
 const operator = { kind: 'operator' } as const
 
-const servicesOf = raceApps()
+const appOf = raceApps()
+const servicesOf = (turn: number) => appOf(turn).services
 
 /** All at once, over two products; gives how many had their way and what the others were told. */
 async function race(work: (services: Services) => Promise<unknown>) {

@@ -1,24 +1,18 @@
 // One assertion, brought by many at the same moment to two processes, is good once.
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { allAtOnce, raceRounds, tally, warm } from '../support/barrier.ts'
 import { all, createManagement } from '../support/management.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { racePair } from '../support/race-apps.ts'
 import { type Key, makeKey, sign } from '../support/signed-rp.ts'
 
 const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-let database: TestDatabase
-let products: Product[] = []
-let doors: Door[] = []
+const pair = racePair()
 let key: Key
 let clientId = ''
 beforeAll(async () => {
-  database = await createTestDatabase()
-  products = await startPair({ databaseUrl: database.url })
-  doors = products.map(createDoor)
   key = await makeKey()
-  const api = createManagement(products[0]?.issuer ?? '')
+  const api = createManagement(pair().issuer)
   const json = {
     grant_types: [grant_type],
     token_endpoint_auth_method: 'none',
@@ -27,27 +21,22 @@ beforeAll(async () => {
   const { body } = await api.ask('POST', '/clients', { as: await api.machineToken(all), json })
   clientId = String(body.client_id)
 })
-afterAll(async () => {
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
-})
 
 describe('an assertion', () => {
   it('is good once, for whichever of fifty came first', async () => {
-    await warm(doors, 50)
+    await warm(pair().doors, 50)
     for (let round = 0; round < raceRounds(20); round += 1) {
       const now = Math.floor(Date.now() / 1000)
       const says = {
         iss: 'https://ci.example',
         sub: 'job',
-        aud: products[0]?.issuer,
+        aud: pair().issuer,
         iat: now,
         exp: now + 60,
       }
       const assertion = await sign(key, { ...says, jti: randomUUID() })
       const form = { grant_type, assertion, client_id: clientId, resource: 'urn:demo:quests' }
-      const answers = await allAtOnce(doors, 50, (door) => door.ask({ path: '/oauth2/token', form }))
+      const answers = await allAtOnce(pair().doors, 50, (door) => door.ask({ path: '/oauth2/token', form }))
       expect(tally(answers)).toBe('1 × 200, 49 × 400 invalid_grant')
     }
   })

@@ -1,26 +1,20 @@
 // Class A of the advisories: what an app is given for a person's yes is good once, and the answer is given once.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { testHooks } from '../support/app.ts'
+import { allAtOnce, raceRounds, tally, warm } from '../support/barrier.ts'
+import { racePair } from '../support/race-apps.ts'
 import { ada, basic, createRp } from '../support/rp.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
 const cibaGrant = 'urn:openid:params:grant-type:ciba'
 
-let database: TestDatabase
-let products: Product[] = []
-let doors: Door[] = []
+const pair = racePair({ env: testHooks })
 let counter = { client_id: '', client_secret: '', redirect_uri: '' }
-const issuerOf = () => products[0]?.issuer ?? ''
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  products = await startPair({ databaseUrl: database.url, env: { FOYER_TEST_HOOKS: '1' } })
-  doors = products.map(createDoor)
-  await warm(doors, parallel)
-  const registered = await fetch(`${issuerOf()}/oauth2/register`, {
+  await warm(pair().doors, parallel)
+  const registered = await fetch(`${pair().issuer}/oauth2/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ grant_types: [cibaGrant], redirect_uris: [] }),
@@ -28,21 +22,17 @@ beforeAll(async () => {
   counter = { ...((await registered.json()) as typeof counter), redirect_uri: '' }
 })
 
-afterAll(async () => {
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
-})
-
 async function ask(): Promise<string> {
   const params = { scope: 'openid', login_hint: ada.email }
-  const { body } = await createRp(issuerOf(), counter).post('/oauth2/ciba', params)
+  const { body } = await createRp(pair().issuer, counter).post('/oauth2/ciba', params)
   return (body as unknown as { auth_req_id: string }).auth_req_id
 }
 const decide = (auth_req_id: string, count: number) =>
-  allAtOnce(doors, count, (door) => door.ask({ path: `/dev/ciba/${auth_req_id}`, json: { action: 'allow' } }))
+  allAtOnce(pair().doors, count, (door) =>
+    door.ask({ path: `/dev/ciba/${auth_req_id}`, json: { action: 'allow' } }),
+  )
 const redeem = (auth_req_id: string, count: number) =>
-  allAtOnce(doors, count, (door) =>
+  allAtOnce(pair().doors, count, (door) =>
     door.ask({
       path: '/oauth2/token',
       form: { grant_type: cibaGrant, auth_req_id },
@@ -67,7 +57,7 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
   })
 
   it('answer a request once', async () => {
-    const granted = () => database.db.prisma.auditEvent.count({ where: { type: 'consent.granted' } })
+    const granted = () => pair().database.db.prisma.auditEvent.count({ where: { type: 'consent.granted' } })
     const before = await granted()
     for (let round = 1; round <= rounds; round += 1) {
       const code = await ask()

@@ -1,43 +1,31 @@
 // Class A of the advisories: what is good once is given once, whoever asks at the same moment and wherever.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Answer, allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Answer, allAtOnce, raceRounds, tally, warm } from '../support/barrier.ts'
 import { createPerson } from '../support/browser-less.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { racePair } from '../support/race-apps.ts'
 import { basic, createRp, demoWeb, type Rp, type RpClient } from '../support/rp.ts'
 
 const parallel = 50
 const rounds = raceRounds(200)
 const strictClient: RpClient = { client_id: 'demo-spa', redirect_uri: 'http://localhost:3001/spa/callback' }
 
-let database: TestDatabase
-let products: Product[] = []
-let doors: Door[] = []
+const pair = racePair()
 const person = createPerson()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  products = await startPair({ databaseUrl: database.url })
-  doors = products.map(createDoor)
-  await database.db.prisma.client.update({
+  await pair().database.db.prisma.client.update({
     where: { id: strictClient.client_id },
     data: { refreshGraceSeconds: 0 },
   })
-  await warm(doors, parallel)
+  await warm(pair().doors, parallel)
 })
 
-afterAll(async () => {
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
-})
-
-const rpOf = (client: RpClient): Rp => createRp(products[0]?.issuer ?? '', client)
+const rpOf = (client: RpClient): Rp => createRp(pair().issuer, client)
 
 type Redemption = { client: RpClient; form: Record<string, string> }
 
 const redeem = ({ client, form }: Redemption, count: number) =>
-  allAtOnce(doors, count, (door) =>
+  allAtOnce(pair().doors, count, (door) =>
     door.ask({
       path: '/oauth2/token',
       form: client.client_secret ? form : { ...form, client_id: client.client_id },
@@ -75,7 +63,7 @@ function onlyWinner(answers: readonly Answer[], round: number): Answer {
 /** Userinfo and a refresh by either process; both tokens are dead when it says 401 and invalid_grant. */
 async function afterlife(client: RpClient, { body }: Answer): Promise<string[]> {
   const { access_token, refresh_token } = body
-  const asked = doors.map((door) =>
+  const asked = pair().doors.map((door) =>
     door.ask({ path: '/oauth2/userinfo', headers: { authorization: `Bearer ${access_token}` } }),
   )
   const refreshed = await redeem(refreshing(client, refresh_token ?? ''), 2)
@@ -116,7 +104,9 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
   })
 
   it('leave one audit event of each reuse, however many losers there were', async () => {
-    const events = await database.db.prisma.auditEvent.count({ where: { type: 'token.reuse_detected' } })
+    const events = await pair().database.db.prisma.auditEvent.count({
+      where: { type: 'token.reuse_detected' },
+    })
     expect(events).toBe(2 * rounds)
   })
 })

@@ -1,56 +1,42 @@
 // Class A and S of the advisories: a device's code is good once, and is decided once.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { allAtOnce, raceRounds, tally, warm } from '../support/barrier.ts'
 import { createPerson, pageOf } from '../support/browser-less.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { racePair } from '../support/race-apps.ts'
 import { ada, createRp } from '../support/rp.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
 const client_id = 'demo-device'
 
-let database: TestDatabase
-let products: Product[] = []
-let doors: Door[] = []
-let issuer = ''
+const pair = racePair()
 const person = createPerson()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  products = await startPair({ databaseUrl: database.url })
-  issuer = products[0]?.issuer ?? ''
-  doors = products.map(createDoor)
-  await warm(doors, parallel)
-})
-
-afterAll(async () => {
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
+  await warm(pair().doors, parallel)
 })
 
 async function askedAndClaimed(): Promise<string> {
-  const { body } = await createRp(issuer, { client_id, redirect_uri: '' }).post('/oauth2/device', {
+  const { body } = await createRp(pair().issuer, { client_id, redirect_uri: '' }).post('/oauth2/device', {
     scope: 'openid offline_access',
   })
   const { device_code, user_code } = body as unknown as { device_code: string; user_code: string }
-  const page = pageOf(await person.submit(await person.open(`${issuer}/device`), { user_code }))
+  const page = pageOf(await person.submit(await person.open(`${pair().issuer}/device`), { user_code }))
   if (page.html.includes('name="password"')) await person.submit(page, ada)
   return device_code
 }
 
 const decide = (count: number, decision: string) =>
-  allAtOnce(doors, count, (door) =>
+  allAtOnce(pair().doors, count, (door) =>
     door.ask({
       path: '/device/request',
       form: { decision },
-      headers: { origin: issuer, cookie: person.cookiesFor(`${issuer}/device/request`) },
+      headers: { origin: pair().issuer, cookie: person.cookiesFor(`${pair().issuer}/device/request`) },
     }),
   )
 
 const redeem = (device_code: string, count: number) =>
-  allAtOnce(doors, count, (door) =>
+  allAtOnce(pair().doors, count, (door) =>
     door.ask({
       path: '/oauth2/token',
       form: { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code, client_id },
@@ -88,7 +74,7 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
       ).toHaveLength(parallel - 1)
       expect(await redeem(code, 1), message).toMatchObject([{ status: 200 }])
     }
-    const grants = await database.db.prisma.auditEvent.count({ where: { type: 'consent.granted' } })
+    const grants = await pair().database.db.prisma.auditEvent.count({ where: { type: 'consent.granted' } })
     expect(grants).toBe(2 * rounds)
   })
 })

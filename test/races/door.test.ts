@@ -1,45 +1,34 @@
 // The JSON door has no grace: of any number of refreshes at once one wins, and then the family is over.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Answer, allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { testHooks } from '../support/app.ts'
+import { type Answer, allAtOnce, raceRounds, tally, warm } from '../support/barrier.ts'
+import { racePair } from '../support/race-apps.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
 
-let database: TestDatabase
-let products: Product[] = []
-let doors: Door[] = []
+const pair = racePair({ env: testHooks })
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  products = await startPair({ databaseUrl: database.url, env: { FOYER_TEST_HOOKS: '1' } })
-  doors = products.map(createDoor)
-  await warm(doors, parallel)
+  await warm(pair().doors, parallel)
   // Statements are prepared on each connection first, or a busy machine answers some of the first round with 503.
   await refresh((await signIn()).refresh_token, parallel)
-})
-
-afterAll(async () => {
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
 })
 
 const login = { email: 'ada@example.test', password: 'analytical-engine-1843' }
 
 async function signIn(): Promise<Required<Pick<Answer['body'], 'access_token' | 'refresh_token'>>> {
-  const [answer] = await allAtOnce(doors, 1, (door) => door.ask({ path: '/auth/login', json: login }))
+  const [answer] = await allAtOnce(pair().doors, 1, (door) => door.ask({ path: '/auth/login', json: login }))
   const { access_token, refresh_token } = answer?.body ?? {}
   if (!access_token || !refresh_token) throw new Error(`no tokens: ${answer?.text}`)
   return { access_token, refresh_token }
 }
 
 const refresh = (refresh_token: string, count: number) =>
-  allAtOnce(doors, count, (door) => door.ask({ path: '/auth/refresh', json: { refresh_token } }))
+  allAtOnce(pair().doors, count, (door) => door.ask({ path: '/auth/refresh', json: { refresh_token } }))
 
 const me = (access_token: string) =>
-  allAtOnce(doors, doors.length, (door) =>
+  allAtOnce(pair().doors, pair().doors.length, (door) =>
     door.ask({ path: '/auth/me', headers: { authorization: `Bearer ${access_token}` } }),
   )
 
@@ -64,7 +53,7 @@ describe(`${parallel} at once at the JSON door of two processes, ${rounds} round
     for (let round = 1; round <= rounds; round += 1) {
       const { access_token, refresh_token } = await signIn()
       const asked = refresh(refresh_token, 2)
-      const out = allAtOnce(doors, 1, (door) =>
+      const out = allAtOnce(pair().doors, 1, (door) =>
         door.ask({
           method: 'POST',
           path: '/auth/logout',

@@ -2,35 +2,22 @@
 // one moment one happens.
 import { createRemoteJWKSet, customFetch, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { allAtOnce, createDoor, type Door, tally } from '../support/barrier.ts'
+import { testHooks } from '../support/app.ts'
+import { allAtOnce, type Door, tally } from '../support/barrier.ts'
 import { all } from '../support/management.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { racePair } from '../support/race-apps.ts'
 import { basic, demoMachine } from '../support/rp.ts'
 
-let database: TestDatabase
-let products: Product[] = []
-let doors: [Door, Door]
-beforeAll(async () => {
-  database = await createTestDatabase()
-  const [first, second] = await startPair({ databaseUrl: database.url, env: { FOYER_TEST_HOOKS: '1' } })
-  products = [first, second]
-  doors = [createDoor(first), createDoor(second)]
-  vi.useFakeTimers({ toFake: ['Date'] })
-})
+const pair = racePair({ env: testHooks })
+beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'] }))
 afterEach(() => advance(600))
-afterAll(async () => {
-  vi.useRealTimers()
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
-})
+afterAll(() => void vi.useRealTimers())
 
 const headers = { authorization: basic(demoMachine.client_id, demoMachine.client_secret) }
 
 /** Time passes here and in both processes. */
 async function advance(seconds: number): Promise<void> {
-  await doors[0].ask({ path: '/dev/clock', json: { advance_seconds: seconds } })
+  await pair().doors[0].ask({ path: '/dev/clock', json: { advance_seconds: seconds } })
   vi.setSystemTime(Date.now() + seconds * 1000)
 }
 
@@ -59,7 +46,7 @@ const patience = { timeout: 60_000 }
 
 /** An app that verifies as jose does by default: the JWKS is kept, and read again for a key that is not in it. */
 function createApp(door: Door) {
-  const keys = createRemoteJWKSet(new URL('/oauth2/jwks', products[0]?.issuer), {
+  const keys = createRemoteJWKSet(new URL('/oauth2/jwks', pair().issuer), {
     [customFetch]: async (url) => new Response((await door.ask({ path: new URL(url).pathname })).text),
   })
   return (token: string) => jwtVerify(token, keys, { typ: 'at+jwt' })
@@ -67,7 +54,7 @@ function createApp(door: Door) {
 
 describe('three rotations under load', () => {
   it('let no verification fail at two apps that cache the JWKS, whichever process signed', async () => {
-    const apps = doors.map(createApp)
+    const apps = pair().doors.map(createApp)
     const kept: string[] = []
     const failures: unknown[] = []
     let verified = 0
@@ -87,10 +74,10 @@ describe('three rotations under load', () => {
         }
       }
     }
-    const load = [...doors, ...doors].map(work)
+    const load = [...pair().doors, ...pair().doors].map(work)
     const eras: string[] = []
     const newest = () => new Set(kept.slice(-12).map(kidOf))
-    for (const [turn, door] of [doors[0], doors[1], doors[0]].entries()) {
+    for (const [turn, door] of [pair().doors[0], pair().doors[1], pair().doors[0]].entries()) {
       if (turn > 0) await advance(301)
       const [atLeast, before] = [kept.length + 40, newest()]
       await vi.waitFor(() => expect(kept.length).toBeGreaterThan(atLeast), patience)
@@ -106,17 +93,17 @@ describe('three rotations under load', () => {
     expect(new Set(eras.map(kidOf)).size).toBe(3)
     for (const [turn, token] of eras.entries()) {
       for (const verify of apps) expect((await verify(token)).payload.client_id).toBe('demo-machine')
-      expect(await isActive(turn % 2 === 0 ? doors[1] : doors[0], token)).toBe(true)
+      expect(await isActive(turn % 2 === 0 ? pair().doors[1] : pair().doors[0], token)).toBe(true)
     }
   })
 })
 
 describe('fifty rotations at one moment', () => {
   it('are one', async () => {
-    const countKeys = () => database.db.prisma.signingKey.count({ where: { alg: 'ES256' } })
+    const countKeys = () => pair().database.db.prisma.signingKey.count({ where: { alg: 'ES256' } })
     const before = await countKeys()
-    const ask = await rotate(doors[0])
-    const answers = await allAtOnce(doors, 50, (door) => ask(door, { alg: 'ES256' }))
+    const ask = await rotate(pair().doors[0])
+    const answers = await allAtOnce(pair().doors, 50, (door) => ask(door, { alg: 'ES256' }))
     expect(tally(answers)).toBe('1 × 200, 49 × 409')
     expect(await countKeys()).toBe(before + 1)
   })
@@ -124,10 +111,10 @@ describe('fifty rotations at one moment', () => {
 
 describe('an emergency at one process', () => {
   it('ends what the key signed at the other', async () => {
-    const token = await quest(doors[1])
-    expect(await isActive(doors[1], token)).toBe(true)
-    expect((await (await rotate(doors[0]))(doors[0], { emergency: true })).status).toBe(200)
-    for (const door of doors) await expect.poll(() => isActive(door, token)).toBe(false)
-    expect(kidOf(await quest(doors[1]))).not.toBe(kidOf(token))
+    const token = await quest(pair().doors[1])
+    expect(await isActive(pair().doors[1], token)).toBe(true)
+    expect((await (await rotate(pair().doors[0]))(pair().doors[0], { emergency: true })).status).toBe(200)
+    for (const door of pair().doors) await expect.poll(() => isActive(door, token)).toBe(false)
+    expect(kidOf(await quest(pair().doors[1]))).not.toBe(kidOf(token))
   })
 })

@@ -1,39 +1,19 @@
 // What happens once although many ask at the same moment: one-time values, interactions, and units of work that
 // stand on several conditions.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { insertArtifact } from '../../src/features/artifacts/new-artifacts.ts'
-import type { Artifacts } from '../../src/features/artifacts/service.ts'
 import { newUnit, stage } from '../../src/features/artifacts/unit-of-work.ts'
 import { spendArtifact } from '../../src/features/artifacts/writes.ts'
 import { hashSecret, randomToken } from '../../src/kernel/secrets.ts'
-import { startApp, type TestApp } from '../support/app.ts'
 import { raceRounds } from '../support/barrier.ts'
 import { createPerson, formsOf, type Page } from '../support/browser-less.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { raceApps } from '../support/race-apps.ts'
 import { ada, createRp } from '../support/rp.ts'
 
 const parallel = 50
 const rounds = raceRounds(30)
 
-let database: TestDatabase
-let apps: TestApp[] = []
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  // Two products with pools and caches of their own
-  apps = [await startApp({ databaseUrl: database.url }), await startApp({ databaseUrl: database.url })]
-})
-
-afterAll(async () => {
-  for (const app of apps) await app.close()
-  await database.drop()
-})
-
-const firstArtifacts = (): Artifacts => {
-  const [app] = apps
-  if (!app) throw new Error('no product')
-  return app.services.artifacts
-}
+const appOf = raceApps()
 
 describe(`${parallel} at once, ${rounds} rounds`, () => {
   it('claim a one-time value once, under its own purpose', async () => {
@@ -41,7 +21,7 @@ describe(`${parallel} at once, ${rounds} rounds`, () => {
       const value = randomToken()
       const claims = await Promise.all(
         Array.from({ length: parallel }, (_, turn) => {
-          const artifacts = apps[turn % apps.length]?.services.artifacts ?? firstArtifacts()
+          const artifacts = appOf(turn).services.artifacts
           return artifacts.run({}, () => artifacts.find('ReplayDetection', value))
         }),
       )
@@ -53,8 +33,7 @@ describe(`${parallel} at once, ${rounds} rounds`, () => {
   })
 
   it('finish an interaction once; the others are shown the way on', async () => {
-    const [app] = apps
-    const rp = createRp(app?.issuer ?? '')
+    const rp = createRp(appOf(0).issuer)
     for (let round = 1; round <= rounds; round += 1) {
       const person = createPerson()
       const page = await person.open(rp.authorizeUrl().url)
@@ -85,7 +64,9 @@ describe(`${parallel} at once, ${rounds} rounds`, () => {
         message,
       ).toHaveLength(parallel - 1)
     }
-    expect(await database.db.prisma.artifact.count({ where: { kind: 'AuthorizationCode' } })).toBe(rounds)
+    expect(await appOf(0).services.db.prisma.artifact.count({ where: { kind: 'AuthorizationCode' } })).toBe(
+      rounds,
+    )
   })
 })
 
@@ -104,14 +85,14 @@ describe('a unit of work that stands on two conditions', () => {
   const code = 'AuthorizationCode'
 
   const kept = (hash: Buffer) =>
-    database.db.prisma.artifact.findFirst({
+    appOf(0).services.db.prisma.artifact.findFirst({
       where: { idHash: new Uint8Array(hash) },
       select: { consumedAt: true },
     })
 
   /** Spends two codes, of which these are there, and inserts a token behind them. */
   async function attempt({ there }: { there: boolean[] }) {
-    const artifacts = firstArtifacts()
+    const artifacts = appOf(0).services.artifacts
     const made = hashSecret(randomToken())
     const codes = there.map((isThere) => ({ hash: hashSecret(randomToken()), isThere }))
     const given = newUnit()

@@ -1,10 +1,9 @@
 // What proves or asks something once (class A): pushed requests and assertions, presented many times at one moment to
 // two processes.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allAtOnce, createDoor, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { allAtOnce, type Door, raceRounds, tally, warm } from '../support/barrier.ts'
 import { createPerson } from '../support/browser-less.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { type Product, startPair } from '../support/process.ts'
+import { racePair } from '../support/race-apps.ts'
 import { basic, createRp, demoMachine } from '../support/rp.ts'
 import { createSignedRp, dpop, makeKey, type SignedRp } from '../support/signed-rp.ts'
 
@@ -12,23 +11,12 @@ const parallel = 50
 const rounds = raceRounds(30)
 const redirect_uri = 'https://shop.example/callback'
 
-let database: TestDatabase
-let products: Product[] = []
-let doors: Door[] = []
+const pair = racePair()
 let rp: SignedRp
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  products = await startPair({ databaseUrl: database.url })
-  doors = products.map(createDoor)
-  rp = await registerSigned(products[0]?.issuer ?? '')
-  await warm(doors, parallel)
-})
-
-afterAll(async () => {
-  for (const door of doors) door.close()
-  await Promise.all(products.map((product) => product.stop()))
-  await database.drop()
+  rp = await registerSigned(pair().issuer)
+  await warm(pair().doors, parallel)
 })
 
 /** A client that signs, registered as an owner would. */
@@ -67,7 +55,7 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
           answer = await door.ask({ path: url.pathname + url.search, headers })
         return answer
       }
-      const answers = await allAtOnce(doors, parallel, ask)
+      const answers = await allAtOnce(pair().doors, parallel, ask)
       const codes = answers.filter(({ headers }) => String(headers.location).includes('code='))
       expect(codes, `round ${round} saw ${tally(answers)}`).toHaveLength(1)
       expect(answers.filter(({ status }) => status === 400)).toHaveLength(parallel - 1)
@@ -76,21 +64,21 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
 
   it('take a proof of possession once, for tokens and at the management API (RFC 9449 §11.1)', async () => {
     const { client_id, client_secret } = demoMachine
-    const { issuer = '' } = products[0] ?? {}
+    const { issuer } = pair()
     const [tokenUrl, apiUrl] = [`${issuer}/oauth2/token`, `${issuer}/api/v1/users`]
     const form = { grant_type: 'client_credentials', scope: 'users:read' }
     const key = await makeKey()
     for (let round = 1; round <= rounds; round += 1) {
       const proof = await dpop(key, { url: tokenUrl })
       const headers = { authorization: basic(client_id, client_secret), ...proof }
-      const answers = await allAtOnce(doors, parallel, (door) =>
+      const answers = await allAtOnce(pair().doors, parallel, (door) =>
         door.ask({ path: '/oauth2/token', form, headers }),
       )
       expect(tally(answers), `round ${round}`).toBe(`1 × 200, ${parallel - 1} × 400 invalid_grant`)
 
       const token = answers.find(({ status }) => status === 200)?.body.access_token ?? ''
       const shown = await dpop(key, { url: apiUrl, method: 'GET', token })
-      const asked = await allAtOnce(doors, parallel, (door) =>
+      const asked = await allAtOnce(pair().doors, parallel, (door) =>
         door.ask({ path: '/api/v1/users?limit=1', headers: shown }),
       )
       expect(tally(asked), `round ${round}`).toBe(`1 × 200, ${parallel - 1} × 401`)
@@ -99,10 +87,10 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
 
   it('know the nonces of one another (RFC 9449 §8)', async () => {
     const { client_id, client_secret } = demoMachine
-    const url = `${products[0]?.issuer}/oauth2/token`
+    const url = `${pair().issuer}/oauth2/token`
     const key = await makeKey()
     let nonce: string | undefined
-    for (const door of [...doors, ...doors]) {
+    for (const door of [...pair().doors, ...pair().doors]) {
       const proof = await dpop(key, { url }, { claims: { nonce } })
       const headers = { authorization: basic(client_id, client_secret), ...proof }
       const answer = await door.ask({
@@ -118,7 +106,9 @@ describe(`${parallel} at once at two processes, ${rounds} rounds`, () => {
   it('take an assertion once (RFC 7523 §3)', async () => {
     for (let round = 1; round <= rounds; round += 1) {
       const form = { grant_type: 'client_credentials', ...(await rp.proof()) }
-      const answers = await allAtOnce(doors, parallel, (door) => door.ask({ path: '/oauth2/token', form }))
+      const answers = await allAtOnce(pair().doors, parallel, (door) =>
+        door.ask({ path: '/oauth2/token', form }),
+      )
       expect(tally(answers), `round ${round}`).toBe(`1 × 200, ${parallel - 1} × 401 invalid_client`)
     }
   })

@@ -10,7 +10,8 @@ const parallel = 50
 const rounds = raceRounds(30)
 const operator = { kind: 'operator' } as const
 
-const servicesOf = raceApps()
+const appOf = raceApps()
+const servicesOf = (turn: number) => appOf(turn).services
 
 let count = 0
 async function teamOf(...roles: string[]) {
