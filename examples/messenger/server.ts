@@ -129,14 +129,18 @@ function stream(request: IncomingMessage, response: ServerResponse, { name, call
   })
   const heartbeat = setInterval(async () => {
     const { outcome } = await tokens.check(caller.token)
+    if (response.writableEnded) return
     const isOver = outcome === 'refused' || Date.now() >= caller.expiresAt
-    if (isOver) response.end()
-    else response.write(': still there\n\n')
+    if (!isOver) return void response.write(': still there\n\n')
+    // Not on close alone: whoever does not read keeps a stream open that nothing may be written to any more
+    leave()
+    response.end()
   }, heartbeatMs)
-  response.on('close', () => {
+  function leave(): void {
     clearInterval(heartbeat)
     stop()
-  })
+  }
+  response.on('close', leave)
 }
 
 const problem = (code: string, detail: string) => ({ type: 'about:blank', code, detail })

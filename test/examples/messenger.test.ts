@@ -1,6 +1,8 @@
 // The messenger and its terminal client as processes, beside the real product. Access tokens live so short that the
 // clients renew them for every line they say.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createDoor } from '../support/door.ts'
 import { type Example, launchExample, startExample } from '../support/examples.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -183,6 +185,27 @@ describe('the messenger', () => {
     // Less than what is left of the token
     expect(performance.now() - started).toBeLessThan(15_000)
     expect((await post(token, JSON.stringify({ text: 'Still me' }))).status).toBe(401)
+  })
+
+  it('survives a stream that has ended and that nobody reads', async () => {
+    const { access_token: staying } = await tokenOf(grace)
+    const { access_token: leaving } = await tokenOf(ada)
+    const { host, hostname, port } = new URL(server.origin)
+    const socket = connect(Number(port), hostname)
+    onTestFinished(() => void socket.destroy())
+    // Two at once on one connection: what the second is told waits until the first is over
+    for (const token of [staying, leaving]) {
+      const lines = ['GET /rooms/unread/stream HTTP/1.1', `Host: ${host}`, `Authorization: Bearer ${token}`]
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+    }
+    // Both are streams by then, which nobody can see from here
+    await sleep(2_000)
+    await createDoor(foyer.issuer).ask('POST', '/auth/logout', { as: leaving })
+    // Longer than it takes the messenger to notice, and shorter than the first lasts
+    for (let second = 0; second < 8; second += 1) {
+      await sleep(1_000)
+      expect((await post(staying, '{"text":"Is it over?"}', 'unread')).status).toBe(201)
+    }
   })
 
   it('goes on where a listener was', async () => {
