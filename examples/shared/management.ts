@@ -1,5 +1,5 @@
 // Owns how an example prepares what it needs at Foyer: over the management API, as the machine client of the demo.
-// An installation without the demo has no such client; there you register the app and name it in the environment.
+// An installation without the demo has no such client: examples/README.md says what to do there.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export type Management = {
@@ -65,7 +65,7 @@ async function fetchToken(issuer: string, scope: string): Promise<string> {
   })
   const text = await response.text()
   if (!response.ok) {
-    throw new Refused(response.status, `${text} (without the demo: set FOYER_CLIENT_ID, see the README)`)
+    throw new Refused(response.status, `${text} (without the demo: see examples/README.md)`)
   }
   return (JSON.parse(text) as { access_token: string }).access_token
 }
