@@ -22,16 +22,14 @@ async function answer(user_code: string, decision = 'allow'): Promise<void> {
   await person.submit(question, {}, { button: { name: 'decision', value: decision } })
 }
 
+function discovered(): Promise<client.Configuration> {
+  const insecure = { execute: [client.allowInsecureRequests] }
+  return client.discovery(new URL(app.issuer), 'demo-device', undefined, client.None(), insecure)
+}
+
 describe('a device', () => {
   it('runs on openid-client', async () => {
-    const insecure = { execute: [client.allowInsecureRequests] }
-    const config = await client.discovery(
-      new URL(app.issuer),
-      'demo-device',
-      undefined,
-      client.None(),
-      insecure,
-    )
+    const config = await discovered()
     const asked = await client.initiateDeviceAuthorization(config, { scope: 'openid email' })
     await answer(asked.user_code)
     const tokens = await client.pollDeviceAuthorizationGrant(config, { ...asked, interval: 1 })
@@ -40,14 +38,7 @@ describe('a device', () => {
   })
 
   it('is refused on openid-client when the person refuses', async () => {
-    const insecure = { execute: [client.allowInsecureRequests] }
-    const config = await client.discovery(
-      new URL(app.issuer),
-      'demo-device',
-      undefined,
-      client.None(),
-      insecure,
-    )
+    const config = await discovered()
     const asked = await client.initiateDeviceAuthorization(config, { scope: 'openid' })
     await answer(asked.user_code, 'deny')
     await expect(
