@@ -87,22 +87,6 @@ describe('the profile of FAPI 2.0', () => {
     expect(client.dpop_bound_access_tokens).toBeUndefined()
   })
 
-  it('leaves other clients as they were', () => {
-    expect(ClientMetadata.parse(web)).toEqual({
-      ...web,
-      application_type: 'web',
-      post_logout_redirect_uris: [],
-      grant_types: ['authorization_code'],
-      response_types: ['code'],
-      token_endpoint_auth_method: 'client_secret_basic',
-      id_token_signed_response_alg: 'RS256',
-      subject_type: 'public',
-      require_pkce: true,
-      refresh_grace_seconds: 10,
-      first_party: false,
-    })
-  })
-
   it.each<[string, object, string]>([
     ['a secret', { token_endpoint_auth_method: 'client_secret_basic' }, 'token_endpoint_auth_method'],
     ['a public client', { token_endpoint_auth_method: 'none' }, 'token_endpoint_auth_method'],
