@@ -12,6 +12,7 @@ import {
   createTeamPages,
   type Inside,
   onPage,
+  partOf,
   type TeamRoutes,
   type Trouble,
   teamPath,
@@ -32,9 +33,7 @@ export function mountCodePages(deps: CodePagesDeps): void {
 
   async function show(ctx: Koa.Context, within: Inside, trouble?: Trouble): Promise<void> {
     const { visitor, room } = within
-    const { cursor } = ctx.query
-    const page = { teamId: room.team.id, ...(typeof cursor === 'string' && { cursor }) }
-    const { data, nextCursor } = await joinCodes.list(actorOf(visitor), page)
+    const { data, nextCursor } = await joinCodes.list(actorOf(visitor), partOf(ctx, room))
     const open = data.filter(({ state }) => state === 'open')
     const view = {
       ...onPage(ctx, within, trouble),

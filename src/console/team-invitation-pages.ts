@@ -7,6 +7,7 @@ import {
   createTeamPages,
   type Inside,
   onPage,
+  partOf,
   type TeamRoutes,
   type Trouble,
   teamPath,
@@ -24,9 +25,7 @@ export function mountInvitingPages(deps: InvitingPagesDeps): void {
 
   async function show(ctx: Koa.Context, within: Inside, trouble?: Trouble): Promise<void> {
     const { visitor, room } = within
-    const { cursor } = ctx.query
-    const page = { teamId: room.team.id, ...(typeof cursor === 'string' && { cursor }) }
-    const { data, nextCursor } = await invitations.list(actorOf(visitor), page)
+    const { data, nextCursor } = await invitations.list(actorOf(visitor), partOf(ctx, room))
     const waiting = data.filter(({ state }) => state === 'pending' || state === 'expired')
     const view = {
       ...onPage(ctx, within, trouble),

@@ -12,6 +12,7 @@ import {
   type Inside,
   onPage,
   ownInTeams,
+  partOf,
   type TeamRoutes,
   type Trouble,
   teamPath,
@@ -24,8 +25,8 @@ export type TeamPagesDeps = TeamRoutes &
   InvitingPagesDeps &
   CodePagesDeps &
   SettingsPagesDeps & {
-    teams: Pick<Teams, 'membershipsOf' | 'update'>
-    members: Pick<Members, 'list' | 'changeRole' | 'remove' | 'leave' | 'transfer'>
+    teams: Pick<Teams, 'membershipsOf'>
+    members: Pick<Members, 'list' | 'changeRole' | 'remove'>
   }
 
 export function mountTeamPages(deps: TeamPagesDeps): void {
@@ -51,9 +52,7 @@ function mountMembers(deps: TeamPagesDeps): void {
 
   async function show(ctx: Koa.Context, within: Inside, trouble?: Trouble): Promise<void> {
     const { visitor, room } = within
-    const { cursor } = ctx.query
-    const page = { teamId: room.team.id, ...(typeof cursor === 'string' && { cursor }) }
-    const { data, nextCursor } = await members.list(actorOf(visitor), page)
+    const { data, nextCursor } = await members.list(actorOf(visitor), partOf(ctx, room))
     const view = {
       ...onPage(ctx, within, trouble),
       ...(nextCursor !== null && { next: nextCursor }),

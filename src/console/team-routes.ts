@@ -62,6 +62,12 @@ export function onPage(ctx: Koa.Context, { visitor, room }: Inside, trouble: Tro
   }
 }
 
+/** Which part of a long list about the team is asked for. */
+export function partOf(ctx: Koa.Context, { team }: Room): { teamId: string; cursor?: string } {
+  const { cursor } = ctx.query
+  return { teamId: team.id, ...(typeof cursor === 'string' && { cursor }) }
+}
+
 function tabsOf({ may }: Room): TeamTab[] {
   return [
     'members',
