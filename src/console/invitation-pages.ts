@@ -13,6 +13,7 @@ import { otherMethods } from '../web/methods.ts'
 import type { Renderer } from '../web/render.ts'
 import type { AccountSession, Visitor } from './account-session.ts'
 import { keptIn } from './kept.ts'
+import { actorOf } from './team-routes.ts'
 
 export type InvitationPagesDeps = {
   router: Router
@@ -49,8 +50,8 @@ export function mountInvitationPages(deps: InvitationPagesDeps): void {
     session.sendToSignIn(ctx, { page: invitationPage, anew })
   }
 
-  async function join(ctx: Koa.Context, token: string, { account }: Visitor): Promise<void> {
-    const { team, role } = await invitations.accept({ kind: 'account', id: account.id }, { token })
+  async function join(ctx: Koa.Context, token: string, visitor: Visitor): Promise<void> {
+    const { team, role } = await invitations.accept(actorOf(visitor), { token })
     kept.clear(ctx)
     renderer.page(ctx, 'invitation/joined', { team: team.name, role })
   }

@@ -14,6 +14,7 @@ import type { Renderer } from '../web/render.ts'
 import type { PageError } from '../web/views.ts'
 import type { AccountSession, Visitor } from './account-session.ts'
 import { keptIn } from './kept.ts'
+import { actorOf } from './team-routes.ts'
 
 export type JoinPagesDeps = {
   router: Router
@@ -42,7 +43,7 @@ export function mountJoinPages(deps: JoinPagesDeps): void {
 
   /** What a code is good for. `refused`: it has just let nobody in, whatever it looks like. */
   async function tell(ctx: Koa.Context, visitor: Visitor, code: string, refused = false): Promise<void> {
-    const seen = await joinCodes.peek(personOf(visitor), { code })
+    const seen = await joinCodes.peek(actorOf(visitor), { code })
     kept.clear(ctx)
     if (!seen) return ask(ctx, { code, signedIn: true, errors: [codeUnknown] }, 422)
     const { team, expiresAt: until } = seen
@@ -70,7 +71,7 @@ export function mountJoinPages(deps: JoinPagesDeps): void {
 
   async function join(ctx: Koa.Context, visitor: Visitor, code: string): Promise<void> {
     try {
-      const { team, role } = await joinCodes.use(personOf(visitor), { code })
+      const { team, role } = await joinCodes.use(actorOf(visitor), { code })
       kept.clear(ctx)
       renderer.page(ctx, 'invitation/joined', { team: team.name, role })
     } catch (error) {
@@ -96,8 +97,6 @@ export function mountJoinPages(deps: JoinPagesDeps): void {
   router.post(joinPage, deps.sameOrigin, session.open(unlessLimited(answer)))
   router.all(joinPage, otherMethods('GET', 'HEAD', 'POST'))
 }
-
-const personOf = ({ account: { id } }: Visitor) => ({ kind: 'account', id }) as const
 
 const codeIn = (text: unknown): string => (typeof text === 'string' ? text.trim().slice(0, longestCode) : '')
 

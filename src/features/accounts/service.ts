@@ -11,7 +11,8 @@ import {
 import type { Actor, EventType } from '../../kernel/events.ts'
 import { type Page, type PageOptions, pageOf, readPage } from '../../kernel/pages.ts'
 import { isId, newId } from '../../kernel/secrets.ts'
-import { after, type Clock } from '../../kernel/time.ts'
+import type { Clock } from '../../kernel/time.ts'
+import { nextVersion } from '../../kernel/versions.ts'
 import type { Passwords } from '../../platform/passwords.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
@@ -43,9 +44,6 @@ export type AccountsDeps = {
 export type Accounts = ReturnType<typeof createAccounts>
 
 const longestSearch = 100
-
-/** Later than the change before it, so that each has a version of its own. */
-const laterThan = ({ updatedAt }: Account, now: Date): Date => (now > updatedAt ? now : after(updatedAt, 1))
 
 export function createAccounts({ db, store, passwords, policy, clock, audit, endAll }: AccountsDeps) {
   const findById = async (id: string): Promise<Account | null> => (isId(id) ? store.findById(id) : null)
@@ -180,7 +178,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     try {
       return await db.inTransaction(async (tx) => {
         const { securityEpoch = before.securityEpoch } = seen
-        const changes = { ...changed, expected, now: laterThan(before, clock.now()) }
+        const changes = { ...changed, expected, now: nextVersion(before.updatedAt, clock.now()) }
         const account = await store.update(tx, { id, securityEpoch }, changes)
         if (!account) throw expected ? preconditionFailed() : conflict('account_changed_meanwhile')
         const details = { fields: [...Object.keys(changed)] }
@@ -198,7 +196,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     const before = await get(id)
     const from: AccountStatus = status === 'active' ? 'disabled' : 'active'
     return db.inTransaction(async (tx) => {
-      const now = laterThan(before, clock.now())
+      const now = nextVersion(before.updatedAt, clock.now())
       const administrators = status === 'disabled' ? await store.lockAdministrators(tx) : []
       if (administrators.length === 1 && administrators[0] === id) throw conflict('last_administrator')
       const changed = await store.changeStatus(tx, id, { status, from: [from], now })

@@ -2,6 +2,7 @@
 // next look. A process that is killed meanwhile loses nothing: the look after its hold is planned before the call.
 import { newId, randomKey } from '../../kernel/secrets.ts'
 import { after, type Clock, seconds } from '../../kernel/time.ts'
+import { nextVersion } from '../../kernel/versions.ts'
 import type { Log } from '../../platform/log.ts'
 import { OutboundError, type OutboundFetch } from '../../platform/outbound.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
@@ -140,8 +141,8 @@ export function createSending(deps: SendingDeps) {
     { id, url, updatedAt }: StoredWebhook,
     { reason, since, now }: { reason: 'gone' | 'failing'; since: Date | null; now: Date },
   ): Promise<void> {
-    const moved = now > updatedAt ? now : after(updatedAt, 1)
-    await store.update(tx, id, { enabled: false, failingSince: since, now: moved })
+    const version = nextVersion(updatedAt, now)
+    await store.update(tx, id, { enabled: false, failingSince: since, now: version })
     await deliveryStore.giveUpAll(tx, id)
     const shown = withoutQuery(url)
     await audit.record(tx, {

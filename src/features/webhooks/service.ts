@@ -5,6 +5,7 @@ import type { Actor } from '../../kernel/events.ts'
 import { type Page, type PageOptions, pageOf, readPage } from '../../kernel/pages.ts'
 import { isId, newId } from '../../kernel/secrets.ts'
 import { after, type Clock } from '../../kernel/time.ts'
+import { nextVersion } from '../../kernel/versions.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Sealer } from '../../platform/sealer.ts'
 import type { Audit } from '../audit/service.ts'
@@ -74,7 +75,11 @@ export function createWebhooks(deps: WebhooksDeps) {
     return db.inTransaction(async (tx) => {
       const before = await lockedFor(tx, id)
       const change = { ...input, ...(input.enabled === true && { failingSince: null }) }
-      const row = await store.update(tx, id, { ...change, expected, now: laterThan(before) })
+      const row = await store.update(tx, id, {
+        ...change,
+        expected,
+        now: nextVersion(before.updatedAt, clock.now()),
+      })
       if (!row) throw preconditionFailed()
       if (!row.enabled) await deliveryStore.giveUpAll(tx, id)
       await record(tx, 'webhook.updated', { actor, ...row })
@@ -87,12 +92,6 @@ export function createWebhooks(deps: WebhooksDeps) {
     const found = isId(id) ? await store.find(id, tx) : null
     if (!found) throw webhookNotFound()
     return found
-  }
-
-  /** Each change has a version of its own. */
-  function laterThan({ updatedAt }: Pick<Webhook, 'updatedAt'>): Date {
-    const now = clock.now()
-    return now > updatedAt ? now : after(updatedAt, 1)
   }
 
   async function remove(actor: Actor, id: string): Promise<void> {
@@ -110,7 +109,7 @@ export function createWebhooks(deps: WebhooksDeps) {
     await db.inTransaction(async (tx) => {
       const found = await lockedFor(tx, id)
       const sealed = sealer.seal(secret, secretPlace(id))
-      const now = laterThan(found)
+      const now = nextVersion(found.updatedAt, clock.now())
       await store.replaceSecret(tx, id, { sealed, before: found.sealed, oldExpiresAt, now })
       await record(tx, 'webhook.secret_rotated', { actor, ...found })
     })
