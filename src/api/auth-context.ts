@@ -6,7 +6,7 @@ import type { AccountSnapshot } from '../features/artifacts/reads.ts'
 import type { Authn, SignedIn } from '../features/authn/service.ts'
 import type { Origin } from '../features/challenges/schema.ts'
 import { firstPartyClient } from '../features/clients/first-party.ts'
-import { AppError, type FieldError, invalidInput, rateLimited } from '../kernel/errors.ts'
+import { AppError, type FieldError, invalidInput, rateLimited, refusedPassword } from '../kernel/errors.ts'
 import { type ReadAccessToken, standingOf } from '../oidc/access-tokens.ts'
 import type { Resources } from '../oidc/resources.ts'
 import type { TokenDesk, TokenPair } from '../oidc/token-desk.ts'
@@ -118,4 +118,14 @@ const closedApi: FieldError = {
   pointer: '/resource',
   code: 'invalid_target',
   detail: 'Name an API that is open to first-party apps, or leave it out.',
+}
+
+/** The policy speaks of `/password`; of a body with another name for it, RFC 6901 wants that one said. */
+export async function aboutNewPassword<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    const refusal = error instanceof AppError ? error.details.errors?.[0] : undefined
+    throw refusal?.pointer === '/password' ? refusedPassword({ ...refusal, pointer: '/new_password' }) : error
+  }
 }

@@ -1,9 +1,18 @@
 // Owns the ways in by mail: a forgotten password, and signing in without one.
 import type Koa from 'koa'
+import type { z } from 'zod'
 import type { Recovery } from '../features/accounts/recovery-service.ts'
+import type { Origin } from '../features/challenges/schema.ts'
 import type { Passwordless } from '../features/passwordless/service.ts'
 import { parse, readJson } from '../web/input.ts'
-import { blocked, codeSpent, type DoorContext, originOf, wrongCode } from './auth-context.ts'
+import {
+  aboutNewPassword,
+  blocked,
+  codeSpent,
+  type DoorContext,
+  originOf,
+  wrongCode,
+} from './auth-context.ts'
 import { Forgot, Reset, StartPasswordless, VerifyPasswordless } from './auth-schema.ts'
 
 export type MailRoutesDeps = {
@@ -27,14 +36,15 @@ export function createMailRoutes({ door, recovery, passwordless, links, language
 
   async function reset(ctx: Koa.Context): Promise<void> {
     const body = parse(Reset, await readJson(ctx))
-    const origin = originOf(ctx)
-    if ('token' in body) await recovery.resetByLink(body.token, body.new_password, origin)
-    else {
-      const { flow, code, new_password: password } = body
-      const done = await recovery.resetByCode({ flow }, code, { password, origin })
-      if (done.outcome !== 'reset') throw refusalOf(done)
-    }
+    await aboutNewPassword(resetBy(body, originOf(ctx)))
     ctx.body = { status: 'password_reset' }
+  }
+
+  async function resetBy(body: z.output<typeof Reset>, origin: Origin): Promise<void> {
+    if ('token' in body) return void (await recovery.resetByLink(body.token, body.new_password, origin))
+    const { flow, code, new_password: password } = body
+    const done = await recovery.resetByCode({ flow }, code, { password, origin })
+    if (done.outcome !== 'reset') throw refusalOf(done)
   }
 
   async function start(ctx: Koa.Context): Promise<void> {

@@ -7,7 +7,7 @@ import type { Artifacts } from '../features/artifacts/service.ts'
 import type { Sessions } from '../features/sessions/service.ts'
 import { AppError, invalidCredentials } from '../kernel/errors.ts'
 import { parse, readJson } from '../web/input.ts'
-import { blocked, type DoorContext, originOf, type Person } from './auth-context.ts'
+import { aboutNewPassword, blocked, type DoorContext, originOf, type Person } from './auth-context.ts'
 import { ChangeMe, ChangePassword } from './auth-schema.ts'
 
 export type MeRoutesDeps = {
@@ -48,11 +48,12 @@ export function createMeRoutes({ door, sessions, passwordChange, accounts, artif
   async function changePassword(ctx: Koa.Context): Promise<void> {
     const { accountId, sessionUid } = await door.person(ctx)
     const body = parse(ChangePassword, await readJson(ctx))
-    const changed = await passwordChange.changePassword(
+    const change = passwordChange.changePassword(
       accountId,
       { current: body.current_password, next: body.new_password },
       { origin: originOf(ctx), keepSessionUid: sessionUid },
     )
+    const changed = await aboutNewPassword(change)
     if (changed.outcome === 'blocked') throw blocked(changed)
     if (changed.outcome === 'wrong') throw invalidCredentials()
     ctx.body = { status: 'password_changed' }

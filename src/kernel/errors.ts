@@ -40,6 +40,9 @@ export class AppError extends Error {
 
 export const invalidInput = (errors: FieldError[]) =>
   new AppError('invalid', 'invalid_input', { details: { errors } })
+/** Named after the rule that it breaks, since apps say each in words of their own. */
+export const refusedPassword = (refusal: FieldError) =>
+  new AppError('invalid', refusal.code, { details: { errors: [refusal] } })
 /** Unknown email and wrong password alike. */
 export const invalidCredentials = () => new AppError('unauthenticated', 'invalid_credentials')
 export const notFound = (code = 'not_found') => new AppError('not_found', code)

@@ -25,6 +25,11 @@ let people = 0
 const newEmail = () => `person-${++people}@example.test`
 const password = 'a-rather-long-password'
 
+const tooShort = (pointer: string) => {
+  const code = 'password_too_short'
+  return { status: 400, body: { code, errors: [{ pointer, code }] } }
+}
+
 /** Somebody new, signed in. */
 async function newcomer(more: Record<string, string> = {}) {
   const email = newEmail()
@@ -65,8 +70,10 @@ describe('registering through the JSON door when it is open', () => {
     const address = await door.post('/auth/register', { email: 'Ada <ada@b.example>', password })
     expect(address).toMatchObject({ status: 400, body: { errors: [{ pointer: '/email' }] } })
     const short = await door.post('/auth/register', { email: newEmail(), password: 'short' })
-    expect(short.status).toBe(400)
-    expect(JSON.stringify(short.body)).toContain('password_too_short')
+    expect(short).toMatchObject(tooShort('/password'))
+    expect(short.body.type).toBe('/problems/password_too_short')
+    const { body } = await door.ask('GET', '/problems/password_too_short')
+    expect(body).toMatchObject({ code: 'password_too_short' })
   })
 
   it('makes nobody when the API is not open to the door', async () => {
@@ -176,7 +183,7 @@ describe('a forgotten password at the JSON door', () => {
     await door.post('/auth/password/forgot', { email })
     const token = tokenIn(linkIn(await mailTo(app, email)))
     const short = await door.post('/auth/password/reset', { token, new_password: 'short' })
-    expect(short.status).toBe(400)
+    expect(short).toMatchObject(tooShort('/new_password'))
     const body = { token, new_password: 'another-rather-long-one' }
     expect((await door.post('/auth/password/reset', body)).status).toBe(200)
     expect((await door.post('/auth/password/reset', body)).status).toBe(410)
@@ -333,7 +340,7 @@ describe('one’s own account at the JSON door', () => {
     const change = (current_password: string, new_password: string) =>
       door.post('/auth/me/password', { current_password, new_password }, { as: person.access_token })
     expect(await change('wrong', next)).toMatchObject({ status: 401, body: { code: 'invalid_credentials' } })
-    expect((await change(password, 'short')).status).toBe(400)
+    expect(await change(password, 'short')).toMatchObject(tooShort('/new_password'))
     expect((await change(password, next)).status).toBe(200)
     expect((await door.me(person.access_token)).status).toBe(200)
     expect((await door.refresh(person.refresh_token)).status).toBe(200)

@@ -7,6 +7,7 @@ import {
   invalidInput,
   notFound,
   preconditionFailed,
+  refusedPassword,
 } from '../../kernel/errors.ts'
 import type { Actor, EventType } from '../../kernel/events.ts'
 import { type Page, type PageOptions, pageOf, readPage } from '../../kernel/pages.ts'
@@ -77,7 +78,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     const { email, username } = readNames(input)
     const name = input.name ?? input.profile?.name
     const person = { email: email.canonical, username, ...(name !== undefined && { name }) }
-    assertNone(input.password === undefined ? [] : await policy(input.password, person))
+    if (input.password !== undefined) assertAccepted(await policy(input.password, person))
     const now = clock.now()
     return {
       id: newId(now),
@@ -126,7 +127,7 @@ export function createAccounts({ db, store, passwords, policy, clock, audit, end
     { emailCanonical: email, username, name }: PasswordHolder,
     password: string,
   ): Promise<string> {
-    assertNone(await policy(password, { email, username, name }))
+    assertAccepted(await policy(password, { email, username, name }))
     return passwords.hash(password)
   }
 
@@ -279,8 +280,9 @@ const systemHasPassword: FieldError = {
   detail: 'Nobody signs in to a system account: leave the password out.',
 }
 
-function assertNone(errors: FieldError[]): void {
-  if (errors.length > 0) throw invalidInput(errors)
+/** The policy stops at the first rule that a password breaks. */
+function assertAccepted([refusal]: FieldError[]): void {
+  if (refusal) throw refusedPassword(refusal)
 }
 
 function readNames(input: CreateAccount): { email: Email; username: string | null } {
