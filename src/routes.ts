@@ -7,6 +7,7 @@ import { mountAskPages } from './console/ask-pages.ts'
 import { type DevicePagesDeps, mountDevicePages } from './console/device-pages.ts'
 import { mountInvitationPages } from './console/invitation-pages.ts'
 import { mountJoinPages } from './console/join-pages.ts'
+import { mountLogos } from './console/logo-route.ts'
 import { mountSetupPages } from './console/setup-pages.ts'
 import { mountTeamPages } from './console/team-pages.ts'
 import { mountDevCiba } from './dev/ciba.ts'
@@ -64,6 +65,7 @@ export function createRouter(options: AppOptions, live: LiveProvider, protocol: 
     sameOriginByToken: fromOurPages(),
   })
   mountOwnPages(options, live, { protocol, router, fromOurPages })
+  mountLogos({ ...services, router })
   mountLanguageChoice({ router, issuer: config.issuer, cookies })
   mountSetupPages({
     ...services,

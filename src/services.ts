@@ -37,6 +37,8 @@ import { createApisStore } from './features/clients/apis-store.ts'
 import { withAccountClient } from './features/clients/built-in.ts'
 import { createClientCache } from './features/clients/cache.ts'
 import { saveFirstParty } from './features/clients/first-party-store.ts'
+import { createClientLogos } from './features/clients/logos.ts'
+import { createLogosStore } from './features/clients/logos-store.ts'
 import { certificateOffer } from './features/clients/security-schema.ts'
 import { createSelfRegistration } from './features/clients/self-registration.ts'
 import { createClients } from './features/clients/service.ts'
@@ -233,7 +235,7 @@ function createClientFeatures(
   platform: Platform,
   { sealer, audit, accounts, outbox }: Pick<Founded, 'sealer' | 'audit' | 'accounts' | 'outbox'>,
 ) {
-  const { config, db, clock, listener, redis } = platform
+  const { config, db, clock, listener, redis, outbound } = platform
   const clientStore = createClientStore(db)
   const clientCache = createClientCache({
     store: withAccountClient(clientStore, config),
@@ -257,7 +259,8 @@ function createClientFeatures(
     clock,
   })
   const apis = createApis({ ...shared, issuer: config.issuer, store: createApisStore(db), clientStore })
-  return { clients, selfRegistration, apis, clientCache, reuseNotice }
+  const clientLogos = createClientLogos({ store: createLogosStore(db), call: outbound, clock })
+  return { clients, selfRegistration, apis, clientCache, clientLogos, reuseNotice }
 }
 
 /** What people take along, and how they go. */

@@ -5,6 +5,7 @@ import type { KnownDetailType } from '../features/clients/authorization-details.
 import type { Translator } from '../platform/i18n.ts'
 import type { ConsentApi, ConsentItem, ConsentPage } from '../web/views.ts'
 import { claimsOfScopes } from './claims.ts'
+import { appOf } from './interactions-running.ts'
 import { detailsIn } from './rich-requests.ts'
 
 type Requested = {
@@ -157,7 +158,7 @@ export async function consentPage(
   ]
   return {
     action,
-    app: { name: client.clientName ?? client.clientId, ...(client.clientUri && { uri: client.clientUri }) },
+    app: appOf(client),
     redirectHost: hostOf(interaction.params.redirect_uri),
     account: {
       email: String(person.email),

@@ -4,6 +4,7 @@ import type Koa from 'koa'
 import type { Client, Interaction, InteractionResults, Provider } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { Step } from '../features/authn/next-step.ts'
+import { logoPathOf } from '../features/clients/logos.ts'
 import type { Clock } from '../kernel/time.ts'
 import { originOf } from '../web/headers.ts'
 import type { AppOnPage } from '../web/views.ts'
@@ -14,7 +15,14 @@ export type Running = { uid: string; interaction: Interaction; client: Client }
 export const base = (uid: string): string => `/interaction/${encodeURIComponent(uid)}`
 
 export function appOf(client: Client): AppOnPage {
-  return { name: client.clientName ?? client.clientId, ...(client.clientUri && { uri: client.clientUri }) }
+  const { clientId, clientName, clientUri, logoUri, policyUri, tosUri } = client
+  return {
+    name: clientName ?? clientId,
+    ...(clientUri && { uri: clientUri }),
+    ...(logoUri && { logo: logoPathOf(clientId, logoUri) }),
+    ...(policyUri && { policy: policyUri }),
+    ...(tosUri && { terms: tosUri }),
+  }
 }
 
 /** What a form on the page leads to in the end: browsers hold the redirect chain to form-action. */

@@ -14,6 +14,8 @@ export type OutboundAnswer = {
   status: number
   headers: Record<string, string | string[] | undefined>
   body: string
+  /** The same as it came, for what is no text. */
+  bytes: Buffer
 }
 export type OutboundCall = { method?: 'GET' | 'POST'; headers?: Record<string, string>; body?: string }
 export type OutboundFetch = (url: string, call?: OutboundCall) => Promise<OutboundAnswer>
@@ -88,7 +90,8 @@ export function createOutbound({
         incoming.on('end', () => {
           const status = incoming.statusCode ?? 0
           if (status >= 300 && status < 400) return reject(new OutboundError('a redirect is not followed'))
-          resolve({ status, headers: incoming.headers, body: Buffer.concat(chunks).toString('utf8') })
+          const bytes = Buffer.concat(chunks)
+          resolve({ status, headers: incoming.headers, body: bytes.toString('utf8'), bytes })
         })
       })
     })

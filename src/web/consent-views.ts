@@ -5,6 +5,11 @@ export type AppOnPage = {
   name: string
   /** Where the app starts (`client_uri`), once checked to be http or https. */
   uri?: string
+  /** Its logo, as Foyer keeps it. */
+  logo?: string
+  /** What it says about the data it gets (`policy_uri`), and its terms (`tos_uri`). */
+  policy?: string
+  terms?: string
 }
 
 /** One thing an app learns about the person; without a value it is something the app may do. */

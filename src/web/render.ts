@@ -151,6 +151,7 @@ export function createRenderer({ templates, assets, messages, product = 'Foyer' 
       wide: isForDevelopers(name),
       heading: withoutDirectionMarks(heading),
       title: errors.length > 0 ? t('common.error_title', { title: wholeTitle }) : wholeTitle,
+      app,
       initials: app ? initialsOf(app.name) : '',
       product,
       ...problems,
