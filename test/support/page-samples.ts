@@ -63,6 +63,15 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     errors: [say.wrongPassword({ emailMethods: true })],
   }),
   'sign-in, no app': of('interaction/sign-in', { action }),
+  'sign-in, an app with a policy and terms': of('interaction/sign-in', {
+    action,
+    app: {
+      ...app,
+      logo: 'data:image/gif;base64,R0lGODlhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs=',
+      policy: 'https://shop.example/privacy',
+      terms: 'https://shop.example/terms',
+    },
+  }),
   'sign-in, the longest name': of('interaction/sign-in', { action, app: { name: 'Quest'.repeat(40) } }),
   'sign-in, ways beside': of('interaction/sign-in', {
     action,
