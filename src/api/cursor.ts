@@ -1,6 +1,6 @@
 // Owns cursors: where the next page begins, sealed against change and bound to the list, the filters and the caller
 // that it was made for. It holds nothing that its reader has not seen.
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { type FieldError, invalidInput } from '../kernel/errors.ts'
 import { sameHash } from '../kernel/secrets.ts'
 
@@ -8,7 +8,7 @@ export type Cursors = ReturnType<typeof createCursors>
 
 const macBytes = 16
 
-export function createCursors(key: Buffer) {
+export function createCursors(key: KeyObject) {
   const macOf = (after: string, place: unknown): Buffer =>
     createHmac('sha256', key)
       .update(JSON.stringify([after, place]))

@@ -1,6 +1,7 @@
 // Owns the configuration of how requests and clients are guarded: pushed requests (RFC 9126) and signed ones
 // (RFC 9101), keys of clients (RFC 7523), proofs of possession (RFC 9449), and answers that are signed. What a client may
 // register of it is features/clients/security-schema.ts.
+import type { KeyObject } from 'node:crypto'
 import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { limits } from '../config/limits.ts'
@@ -26,7 +27,7 @@ export type RequestSecurityDeps = {
   call: OutboundFetch
   clock: Clock
   certificates: ClientCertificates
-  sealer: { derive(purpose: string): Buffer }
+  sealer: { derive(purpose: string): KeyObject }
 }
 export type RequestSecurity = ReturnType<typeof createRequestSecurity>
 
@@ -104,7 +105,7 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
     dPoP: {
       enabled: true,
       // Derived from what every process holds, so that each knows the nonces of the others
-      nonceSecret: sealer.derive('dpop-nonce'),
+      nonceSecret: sealer.derive('dpop-nonce').export(),
       requireNonce: ({ oidc }: KoaContextWithOIDC) => oidc.client?.require_dpop_nonce === true,
     },
   } satisfies Configuration['features']

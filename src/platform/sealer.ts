@@ -18,8 +18,11 @@ export type Sealer = {
   /** The same value sealed twice differs. The aad names the place, `table.row.column`: elsewhere it stays shut. */
   seal(plaintext: Uint8Array | string, aad: string): Buffer
   open(sealed: Uint8Array, aad: string): Buffer
-  /** 32 bytes for one purpose, the same on every node that holds the key. */
-  derive(purpose: string): Buffer
+  /**
+   * A key of 32 bytes for one purpose, the same on every node. A KeyObject, because an HMAC takes seven times as long
+   * with the bytes of its key: it makes one of them each time.
+   */
+  derive(purpose: string): KeyObject
   /** How everything begins that the key in force sealed. */
   mark: Buffer
 }
@@ -47,20 +50,20 @@ function sealingKeyOf(key: Buffer): { mark: Buffer; key: KeyObject } {
   const keyId = createHash('sha256').update(key).digest().subarray(0, keyIdBytes)
   return {
     mark: Buffer.concat([Buffer.from([version]), keyId]),
-    key: createSecretKey(expand(key, 'seal')),
+    key: expand(key, 'seal'),
   }
 }
 
-const expand = (key: Buffer, purpose: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', key, '', `foyer:${purpose}`, keyBytes))
+const expand = (key: Buffer, purpose: string): KeyObject =>
+  createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `foyer:${purpose}`, keyBytes)))
 
 /** Layout: version, 4 bytes of key id, nonce, ciphertext, tag. */
 export function createSealer({ key, other, root = key }: SealingKeys): Sealer {
   const current = sealingKeyOf(key)
   const known = [current, ...(other ? [sealingKeyOf(other)] : [])]
-  const derived = new Map<string, Buffer>()
+  const derived = new Map<string, KeyObject>()
 
-  function derive(purpose: string): Buffer {
+  function derive(purpose: string): KeyObject {
     const before = derived.get(purpose)
     if (before) return before
     const made = expand(root, purpose)

@@ -1,10 +1,12 @@
+import { createSecretKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/config/limits.ts'
 import { addDevice, readDevices } from '../../src/features/authn/device.ts'
 import { newId, randomKey } from '../../src/kernel/secrets.ts'
 import { days, after as later } from '../../src/kernel/time.ts'
 
-const key = randomKey(32)
+const newKey = () => createSecretKey(randomKey(32))
+const key = newKey()
 const start = new Date('2026-11-01T12:00:00Z')
 const person = () => newId(start)
 
@@ -60,7 +62,7 @@ describe('the device cookie', () => {
   })
 
   it('is worthless under another key', () => {
-    expect(readDevices(signedIn([person()]), randomKey(32), start).size).toBe(0)
+    expect(readDevices(signedIn([person()]), newKey(), start).size).toBe(0)
   })
 
   it('loses an entry with each change of one of its characters', () => {

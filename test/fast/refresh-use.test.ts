@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   deriveSuccessor,
@@ -46,7 +47,8 @@ describe('what becomes of a refresh token that is presented', () => {
 })
 
 describe('the successor', () => {
-  const key = Buffer.alloc(32, 1)
+  const keyOf = (byte: number) => createSecretKey(Buffer.alloc(32, byte))
+  const key = keyOf(1)
 
   it('is the same each time, and another for each parent, family and key', () => {
     const child = deriveSuccessor(key, 'family', 'parent')
@@ -55,7 +57,7 @@ describe('the successor', () => {
     const others = [
       deriveSuccessor(key, 'family', 'another'),
       deriveSuccessor(key, 'another', 'parent'),
-      deriveSuccessor(Buffer.alloc(32, 2), 'family', 'parent'),
+      deriveSuccessor(keyOf(2), 'family', 'parent'),
     ]
     expect(new Set([child, ...others]).size).toBe(4)
   })

@@ -55,17 +55,25 @@ describe('the sealer', () => {
 
   it('derives from the root alone, whichever key seals', () => {
     const root = Buffer.alloc(32, 3)
-    const one = createSealer({ key, root }).derive('cookies')
-    expect(createSealer({ key: Buffer.alloc(32, 2), root }).derive('cookies')).toEqual(one)
-    expect(createSealer({ key }).derive('cookies')).not.toEqual(one)
+    const one = createSealer({ key, root }).derive('cookies').export()
+    expect(
+      createSealer({ key: Buffer.alloc(32, 2), root })
+        .derive('cookies')
+        .export(),
+    ).toEqual(one)
+    expect(createSealer({ key }).derive('cookies').export()).not.toEqual(one)
   })
 
   it('derives one lasting value per purpose', () => {
-    const one = createSealer({ key }).derive('cookies')
+    const one = createSealer({ key }).derive('cookies').export()
     expect(one).toHaveLength(32)
-    expect(createSealer({ key }).derive('cookies')).toEqual(one)
-    expect(createSealer({ key }).derive('refresh')).not.toEqual(one)
-    expect(createSealer({ key: Buffer.alloc(32, 2) }).derive('cookies')).not.toEqual(one)
+    expect(createSealer({ key }).derive('cookies').export()).toEqual(one)
+    expect(createSealer({ key }).derive('refresh').export()).not.toEqual(one)
+    expect(
+      createSealer({ key: Buffer.alloc(32, 2) })
+        .derive('cookies')
+        .export(),
+    ).not.toEqual(one)
   })
 })
 

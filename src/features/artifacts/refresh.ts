@@ -1,6 +1,6 @@
 // Owns what becomes of a refresh token that is presented: rotated, replayed inside the grace, or reuse.
 // Pure: the store brings the row, the unit of work acts on the answer. See docs/adr/0004-refresh-rotation.md.
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { limits } from '../../config/limits.ts'
 
 export type PresentedToken = {
@@ -40,6 +40,6 @@ export function useOf(token: PresentedToken, now: Date, outage: Outage | undefin
  * The successor of a refresh token: whoever holds the parent gets the same child each time, and the child is
  * stored nowhere but as a hash.
  */
-export function deriveSuccessor(key: Buffer, familyId: string, parent: string): string {
+export function deriveSuccessor(key: KeyObject, familyId: string, parent: string): string {
   return createHmac('sha256', key).update(`rt1\0${familyId}\0${parent}`).digest('base64url')
 }

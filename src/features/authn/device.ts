@@ -1,6 +1,6 @@
 // Owns the device cookie: it says on which accounts this browser has signed in before, so that a stranger's
 // wrong passwords never lock a person out of a device of their own. It signs nobody in.
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { limits } from '../../config/limits.ts'
 import { randomKey, sameHash } from '../../kernel/secrets.ts'
 
@@ -9,7 +9,7 @@ export type Device = { id: string; issuedAt: Date }
 /** By the account that has signed in there. */
 export type Devices = ReadonlyMap<string, Device>
 
-type Cookie = { cookie: string | undefined; key: Buffer; now: Date }
+type Cookie = { cookie: string | undefined; key: KeyObject; now: Date }
 type Entry = { accountId: string; nonce: Buffer; issuedMs: number }
 
 const accountBytes = 16
@@ -25,7 +25,7 @@ const longestCookie = limits.deviceCookieAccounts * (Math.ceil((entryBytes * 4) 
  * Which device id this browser holds for which account; whatever is forged or too old is left out. Whether the account
  * still knows devices of that time, its row says.
  */
-export function readDevices(cookie: string | undefined, key: Buffer, now: Date): Devices {
+export function readDevices(cookie: string | undefined, key: KeyObject, now: Date): Devices {
   return new Map(readEntries(cookie, key, now).map((entry) => [entry.accountId, deviceOf(entry)]))
 }
 
@@ -45,7 +45,7 @@ export function removeDevice(accountId: string, { cookie, key, now }: Cookie): s
   return encodeAll(others, key)
 }
 
-const encodeAll = (entries: Entry[], key: Buffer): string =>
+const encodeAll = (entries: Entry[], key: KeyObject): string =>
   entries
     .slice(0, limits.deviceCookieAccounts)
     .map((each) => encode(each, key))
@@ -56,7 +56,7 @@ const deviceOf = ({ nonce, issuedMs }: Entry): Device => ({
   issuedAt: new Date(issuedMs),
 })
 
-function readEntries(cookie: string | undefined, key: Buffer, now: Date): Entry[] {
+function readEntries(cookie: string | undefined, key: KeyObject, now: Date): Entry[] {
   if (!cookie || cookie.length > longestCookie) return []
   const newestFirst = cookie
     .split(separator)
@@ -71,14 +71,14 @@ function readEntries(cookie: string | undefined, key: Buffer, now: Date): Entry[
   return [...firstOfEach.values()].slice(0, limits.deviceCookieAccounts)
 }
 
-function encode({ accountId, nonce, issuedMs }: Entry, key: Buffer): string {
+function encode({ accountId, nonce, issuedMs }: Entry, key: KeyObject): string {
   const time = Buffer.alloc(timeBytes)
   time.writeUIntBE(issuedMs, 0, timeBytes)
   const body = Buffer.concat([Buffer.from(accountId.replaceAll('-', ''), 'hex'), nonce, time])
   return Buffer.concat([body, macOf(body, key)]).toString('base64url')
 }
 
-function decode(text: string, key: Buffer): Entry | null {
+function decode(text: string, key: KeyObject): Entry | null {
   const bytes = Buffer.from(text, 'base64url')
   // Written again it must be the same text: base64 has several spellings of one value.
   if (bytes.length !== entryBytes || bytes.toString('base64url') !== text) return null
@@ -92,7 +92,7 @@ function decode(text: string, key: Buffer): Entry | null {
   }
 }
 
-const macOf = (body: Buffer, key: Buffer): Buffer =>
+const macOf = (body: Buffer, key: KeyObject): Buffer =>
   createHmac('sha256', key).update('foyer device 1\0').update(body).digest()
 
 function uuidOf(bytes: Buffer): string {

@@ -2,7 +2,7 @@
 // that it is decided once. A code that was typed belongs to that browser, and the decision to the session that looked
 // at it there; nobody else can approve it. What is granted is src/oidc/device-approval.ts; what apps ask by themselves
 // is ask-service.ts.
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { hashSecret, newId, randomToken } from '../../kernel/secrets.ts'
 import { after, type Clock, fromSeconds, seconds } from '../../kernel/time.ts'
 import type { Limiter } from '../../platform/limiter.ts'
@@ -23,7 +23,7 @@ import { readUserCode } from './user-codes.ts'
 
 export type CrossDeviceDeps = {
   store: CrossDeviceStore
-  sealer: { derive(purpose: string): Buffer }
+  sealer: { derive(purpose: string): KeyObject }
   limiter: Pick<Limiter, 'take' | 'refund'>
   queue: Pick<Queue, 'also'>
   clock: Clock
