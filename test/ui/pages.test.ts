@@ -1,57 +1,18 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { axeViolations } from '../support/axe.ts'
-import { browserIsThere, launchBrowser } from '../support/browser.ts'
-import { startPageApp } from '../support/page-app.ts'
+import { browserIsThere } from '../support/browser.ts'
 import { samples } from '../support/page-samples.ts'
+import { openPageWalk, type PageWalk, scrollsSideways } from '../support/page-walk.ts'
 
 const names = Object.keys(samples)
 const signInPages = names.filter((name) => samples[name]?.page.startsWith('interaction/'))
 
-let app: Awaited<ReturnType<typeof startPageApp>>
-let browser: Browser
-let walking: Promise<Page> | undefined
-
+let walk: PageWalk
 beforeAll(async () => {
-  if (!browserIsThere) return
-  app = await startPageApp()
-  browser = await launchBrowser()
+  if (browserIsThere) walk = await openPageWalk()
 })
-
-afterAll(async () => {
-  await browser?.close()
-  await app?.close()
-})
-
-/** Not until loaded: one of the pages sends itself on before that, and is answered with nothing. */
-async function visit(page: Page, name: string, lang = 'en'): Promise<void> {
-  await page.goto(`${app.url(name)}?lang=${lang}`, { waitUntil: 'commit' })
-  await page.waitForFunction(() => document.readyState !== 'loading')
-  await page.waitForTimeout(50)
-}
-
-/** One page that walks through all samples; without transitions, whose colours are on their way. */
-async function walker(): Promise<Page> {
-  walking ??= browser.newPage({ reducedMotion: 'reduce' })
-  const page = await walking
-  await page.setViewportSize({ width: 1280, height: 800 })
-  return page
-}
-
-async function opened<Result>(
-  name: string,
-  options: BrowserContextOptions,
-  look: (page: Page) => Promise<Result>,
-): Promise<Result> {
-  const context = await browser.newContext(options)
-  try {
-    const page = await context.newPage()
-    await visit(page, name)
-    return await look(page)
-  } finally {
-    await context.close()
-  }
-}
+afterAll(() => walk?.close())
 
 /** The accessible names met by pressing Tab from the top of the page, each with a visible focus. */
 async function tabOrder(page: Page): Promise<string[]> {
@@ -77,9 +38,6 @@ async function tabOrder(page: Page): Promise<string[]> {
   }
 }
 
-const scrollsSideways = (page: Page) =>
-  page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
-
 const lowControls = (page: Page) =>
   page.evaluate(() =>
     [...document.querySelectorAll('button, a.primary, summary, input:not([type=hidden], .offscreen)')]
@@ -88,27 +46,10 @@ const lowControls = (page: Page) =>
   )
 
 describe.skipIf(!browserIsThere)('hosted pages', () => {
-  it.each(names)('%s: has no axe violation in the light and in the dark', async (name) => {
-    const page = await walker()
-    await visit(page, name)
-    expect(await axeViolations(page), 'light').toEqual([])
-    await page.emulateMedia({ colorScheme: 'dark' })
-    expect(await axeViolations(page), 'dark').toEqual([])
-    await page.emulateMedia({ colorScheme: 'light' })
-  })
-
-  it.each(names)('%s: has no axe violation from right to left, and fits 320 px', async (name) => {
-    const page = await walker()
-    await page.setViewportSize({ width: 320, height: 560 })
-    await visit(page, name, 'ar')
-    expect(await axeViolations(page)).toEqual([])
-    expect(await scrollsSideways(page)).toBe(false)
-  })
-
   it.each(names)('%s: fits 320 px and text twice as big, with every control 44 px high', async (name) => {
-    const page = await walker()
+    const page = await walk.page()
     await page.setViewportSize({ width: 320, height: 560 })
-    await visit(page, name)
+    await walk.visit(page, name)
     expect(await scrollsSideways(page), '320 px').toBe(false)
     expect(await lowControls(page)).toEqual([])
 
@@ -118,7 +59,7 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
   })
 
   it('sets Allow and Deny side by side on one line, and as close below each other at 320 px', async () => {
-    const page = await walker()
+    const page = await walk.page()
     const boxes = () =>
       page.evaluate(() =>
         [...document.querySelectorAll('.pair button')].map((button) => {
@@ -127,7 +68,7 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
         }),
       )
     await page.setViewportSize({ width: 1200, height: 800 })
-    await visit(page, 'consent')
+    await walk.visit(page, 'consent')
     const [allow, deny] = await boxes()
     expect([deny?.top, deny?.bottom]).toEqual([allow?.top, allow?.bottom])
     const gap = (deny?.left ?? 0) - (allow?.right ?? 0)
@@ -143,8 +84,8 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
       ['Asia/Tokyo', 'en'],
       ['Asia/Dubai', 'ru'],
     ] as const) {
-      const page = await browser.newPage({ timezoneId })
-      await visit(page, 'code', lang)
+      const page = await walk.browser.newPage({ timezoneId })
+      await walk.visit(page, 'code', lang)
       times.push(await page.locator('time').first().textContent())
       await page.close()
     }
@@ -152,13 +93,13 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
   })
 
   it('stays usable in forced colours', async () => {
-    expect(await opened('sign-in, every way', { forcedColors: 'active' }, axeViolations)).toEqual([])
+    expect(await walk.opened('sign-in, every way', { forcedColors: 'active' }, axeViolations)).toEqual([])
   })
 
   it.each(['identifier', 'password', 'sign-in', 'sign-in, error'])(
     '%s: costs at most 16 KB and 4 requests cold, none of them elsewhere',
     async (name) => {
-      const context = await browser.newContext()
+      const context = await walk.browser.newContext()
       const page = await context.newPage()
       const sizes: Promise<number>[] = []
       const urls: string[] = []
@@ -170,11 +111,11 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
             .then(({ responseBodySize, responseHeadersSize }) => responseBodySize + responseHeadersSize),
         )
       })
-      await page.goto(app.url(name), { waitUntil: 'networkidle' })
+      await page.goto(walk.app.url(name), { waitUntil: 'networkidle' })
       const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
       await context.close()
 
-      expect(urls.every((url) => url.startsWith(app.origin))).toBe(true)
+      expect(urls.every((url) => url.startsWith(walk.app.origin))).toBe(true)
       expect(urls.length).toBeGreaterThanOrEqual(3)
       expect(urls.length).toBeLessThanOrEqual(4)
       expect(bytes).toBeLessThanOrEqual(16 * 1024)
@@ -183,10 +124,10 @@ describe.skipIf(!browserIsThere)('hosted pages', () => {
 
   it('loads every page without a complaint of its own policy', async () => {
     const complaints: string[] = []
-    const page = await browser.newPage()
+    const page = await walk.browser.newPage()
     page.on('console', (message) => complaints.push(`${page.url()}: ${message.text()}`))
     page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error.message}`))
-    for (const name of names) await visit(page, name)
+    for (const name of names) await walk.visit(page, name)
     await page.close()
     expect(complaints).toEqual([])
   })
@@ -233,15 +174,15 @@ describe.skipIf(!browserIsThere)('the keyboard', () => {
     ['consent', ['Allow', 'Deny', 'Not you?']],
     ['sign-out question', ['Sign out', 'Stay signed in']],
   ])('walks %s in reading order and always shows where it is', async (name, order) => {
-    expect(await opened(name, {}, tabOrder)).toEqual([...order, 'Language', 'Change'])
+    expect(await walk.opened(name, {}, tabOrder)).toEqual([...order, 'Language', 'Change'])
   })
 
   it('starts in the field that is asked for', async () => {
     const focused = (page: Page) => page.evaluate(() => document.activeElement?.id)
-    expect(await opened('identifier', {}, focused)).toBe('email')
-    expect(await opened('password', {}, focused)).toBe('password')
+    expect(await walk.opened('identifier', {}, focused)).toBe('email')
+    expect(await walk.opened('password', {}, focused)).toBe('password')
     expect(
-      await opened('password', { javaScriptEnabled: false }, (page) =>
+      await walk.opened('password', { javaScriptEnabled: false }, (page) =>
         page.locator(':focus').getAttribute('id'),
       ),
     ).toBe('password')
@@ -249,7 +190,7 @@ describe.skipIf(!browserIsThere)('the keyboard', () => {
 
   it('starts at the summary of errors, script or no script, and the summary leads to the field', async () => {
     for (const javaScriptEnabled of [true, false]) {
-      await opened('sign-in, error', { javaScriptEnabled }, async (page) => {
+      await walk.opened('sign-in, error', { javaScriptEnabled }, async (page) => {
         expect(await page.locator(':focus').getAttribute('role')).toBe('alert')
         await page.keyboard.press('Tab')
         await page.keyboard.press('Enter')
@@ -261,40 +202,40 @@ describe.skipIf(!browserIsThere)('the keyboard', () => {
 
 describe.skipIf(!browserIsThere)('sign-in forms', () => {
   it.each([true, false])('are sent by the first submit button, with script %s', async (javaScriptEnabled) => {
-    await opened('sign-in, every way', { javaScriptEnabled }, async (page) => {
+    await walk.opened('sign-in, every way', { javaScriptEnabled }, async (page) => {
       await page.fill('[name=email]', 'ada@example.test')
       await page.fill('[name=password]', 'correct horse')
       await page.locator('[type=submit], button:not([type])').first().click()
-      await page.waitForURL(`${app.origin}/interaction/sample`)
+      await page.waitForURL(`${walk.app.origin}/interaction/sample`)
     })
-    expect(app.posted.at(-1)).toBe('email=ada%40example.test&password=correct+horse')
+    expect(walk.app.posted.at(-1)).toBe('email=ada%40example.test&password=correct+horse')
   })
 
   it('post what a password manager put into the hidden field of the first page', async () => {
-    await opened('identifier', { javaScriptEnabled: false }, async (page) => {
+    await walk.opened('identifier', { javaScriptEnabled: false }, async (page) => {
       await page.fill('[name=email]', 'ada@example.test')
       await page.fill('form:first-of-type [name=password]', 'filled')
       await page.keyboard.press('Enter')
-      await page.waitForURL(`${app.origin}/interaction/sample`)
+      await page.waitForURL(`${walk.app.origin}/interaction/sample`)
     })
-    expect(app.posted.at(-1)).toBe('email=ada%40example.test&password=filled')
+    expect(walk.app.posted.at(-1)).toBe('email=ada%40example.test&password=filled')
   })
 
   it('keep the hidden field from the accessibility tree', async () => {
-    const tree = await opened('identifier', {}, (page) => page.locator('main').ariaSnapshot())
+    const tree = await walk.opened('identifier', {}, (page) => page.locator('main').ariaSnapshot())
     expect(tree.match(/- textbox/g)).toHaveLength(1)
   })
 
   it('sign a demo person in with one press', async () => {
-    await opened('sign-in', { javaScriptEnabled: false }, async (page) => {
+    await walk.opened('sign-in', { javaScriptEnabled: false }, async (page) => {
       await page.getByRole('button', { name: 'Continue as Ada' }).click()
-      await page.waitForURL(`${app.origin}/interaction/sample`)
+      await page.waitForURL(`${walk.app.origin}/interaction/sample`)
     })
-    expect(app.posted.at(-1)).toBe('email=ada%40example.test&password=analytical-engine-1843')
+    expect(walk.app.posted.at(-1)).toBe('email=ada%40example.test&password=analytical-engine-1843')
   })
 
   it('show a password on request, say so, and hide it again before it is sent', async () => {
-    await opened('password', {}, async (page) => {
+    await walk.opened('password', {}, async (page) => {
       const field = page.getByLabel('Password', { exact: true })
       await field.fill('correct horse')
       await page.getByRole('button', { name: 'Show' }).click()
@@ -310,24 +251,24 @@ describe.skipIf(!browserIsThere)('sign-in forms', () => {
   })
 
   it('are sent once when pressed twice, and again after Back', async () => {
-    const before = app.posted.length
-    await opened('password', {}, async (page) => {
+    const before = walk.app.posted.length
+    await walk.opened('password', {}, async (page) => {
       await page.evaluate(() => {
         const form = document.forms[0]
         form?.requestSubmit()
         form?.requestSubmit()
       })
-      await page.waitForURL(`${app.origin}/interaction/sample`)
+      await page.waitForURL(`${walk.app.origin}/interaction/sample`)
       await page.goBack()
       await page.getByRole('button', { name: 'Sign in' }).click()
-      await page.waitForURL(`${app.origin}/interaction/sample`)
+      await page.waitForURL(`${walk.app.origin}/interaction/sample`)
     })
-    expect(app.posted.length - before).toBe(2)
+    expect(walk.app.posted.length - before).toBe(2)
   })
 
   it('say in local time when the next try is accepted', async () => {
     const says = (options: BrowserContextOptions) =>
-      opened('password, too many tries', options, (page) => page.getByRole('alert').textContent())
+      walk.opened('password, too many tries', options, (page) => page.getByRole('alert').textContent())
 
     expect(await says({ javaScriptEnabled: false })).toContain(
       'You can try again at 14:32 UTC, in about 4 minutes.',
@@ -337,7 +278,7 @@ describe.skipIf(!browserIsThere)('sign-in forms', () => {
 
   it('link every error to its field', async () => {
     for (const name of signInPages.filter((page) => page.includes('error'))) {
-      const wired = await opened(name, {}, (page) =>
+      const wired = await walk.opened(name, {}, (page) =>
         page.evaluate(() =>
           [...document.querySelectorAll('[aria-invalid=true]')].map((field) =>
             (field.getAttribute('aria-describedby') ?? '')
