@@ -103,7 +103,15 @@ function createGrants({ config, services }: AppOptions, { claims, resources, sta
       resources,
       sessionTtlSeconds: config.refreshTokenTtlSeconds,
     }),
-    tokenExchange: createTokenExchange({ ...config, ...services, ...claims, resources, stateOf, record }),
+    tokenExchange: createTokenExchange({
+      ...config,
+      ...services,
+      ...claims,
+      resources,
+      findClient: services.clientCache.find,
+      stateOf,
+      record,
+    }),
     jwtBearer: createJwtBearer({
       ...config,
       ...services,

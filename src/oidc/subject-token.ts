@@ -14,6 +14,9 @@ import type { StateOf } from './token-state.ts'
 /** RFC 8693 §4.1: who acts for the person, and inside it who did before. */
 export type Actor = { sub: string; client_id: string; act?: Actor }
 
+/** Scopes as text, by the identifier of the API. */
+export type ScopesByApi = Readonly<Record<string, string>>
+
 export type Subject = {
   accountId: string
   clientId: string
@@ -23,6 +26,11 @@ export type Subject = {
   audience: string | undefined
   scopes: ReadonlySet<string>
   act: Actor | undefined
+  /** The scopes it had at the APIs it was for before it was traded. */
+  held: ScopesByApi
+  /** The client to which the person gave the grant that it stands on, and the scopes of APIs in it. */
+  grantedTo: string
+  granted: ScopesByApi
   /** It is worth something to the holder of a key alone. */
   isBound: boolean
 }
@@ -64,7 +72,7 @@ export function createSubjectReader({ provider, read, stateOf }: SubjectDeps) {
     if (!found) return undefined
     const { claims, standing } = found
     const state = await stateOf(claims)
-    if (!state?.account) return undefined
+    if (!state?.account || !state.grant) return undefined
     return {
       accountId: claims.sub,
       clientId: claims.client_id,
@@ -73,6 +81,9 @@ export function createSubjectReader({ provider, read, stateOf }: SubjectDeps) {
       audience: claims.aud || undefined,
       scopes: new Set(claims.scope?.split(' ')),
       act: claims.act as Actor | undefined,
+      held: Object(claims.held),
+      grantedTo: String(state.grant.clientId),
+      granted: Object(state.grant.resources),
       isBound: claims.cnf !== undefined,
     }
   }

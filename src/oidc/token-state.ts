@@ -1,6 +1,7 @@
 // Owns whether a JWT access token is good now: it has not expired, and the session, the grant, the account and the
 // client that it stands on are all there, and the client is for that person. Who may ask is decided by whoever does.
 import { type Claims, claimsOf } from '../features/accounts/claims.ts'
+import type { Payload } from '../features/artifacts/kinds.ts'
 import type { AccountSnapshot } from '../features/artifacts/reads.ts'
 import type { Artifacts } from '../features/artifacts/service.ts'
 import { admits } from '../features/clients/access.ts'
@@ -14,8 +15,8 @@ export type TokenStateDeps = {
   clock: Clock
 }
 
-/** Of a token that is good: whose it is, unless a client holds it for itself. */
-export type TokenState = { person?: Claims; account?: AccountSnapshot }
+/** Of a token that is good: whose it is and what it stands on, unless a client holds it for itself. */
+export type TokenState = { person?: Claims; account?: AccountSnapshot; grant?: Payload }
 
 /** The clients that acted before the one that holds the token (RFC 8693 §4.1). */
 function formerActors({ act }: AccessTokenClaims): string[] {
@@ -52,7 +53,7 @@ export function createTokenState({ artifacts, findClient, clock }: TokenStateDep
     if (!admits(holder.metadata.access, account)) return undefined
     if (grant.payload.clientId !== claims.client_id && !(await isTraded(claims, grant.payload, account)))
       return undefined
-    return { person: claimsOf(account), account }
+    return { person: claimsOf(account), account, grant: grant.payload }
   }
 }
 

@@ -5,7 +5,16 @@ import * as openid from 'openid-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { secretOf, startApp, type TestApp, testHooks } from '../support/app.ts'
 import { all, createManagement } from '../support/management.ts'
-import { basic, createRp, demoMachine, demoWeb, grace, type Rp, type Who } from '../support/rp.ts'
+import {
+  basic,
+  createRp,
+  demoMachine,
+  demoThirdParty,
+  demoWeb,
+  grace,
+  type Rp,
+  type Who,
+} from '../support/rp.ts'
 import { dpop, makeKey, postForm } from '../support/signed-rp.ts'
 import { allRows } from '../support/tables.ts'
 
@@ -24,6 +33,10 @@ beforeAll(async () => {
   rp = createRp(app.issuer)
   machine = createRp(app.issuer, demoMachine)
   broker = await addBroker('broker')
+  await app.services.apis.save(
+    { kind: 'system' },
+    { identifier: trips, name: 'Trips', scopes: ['trips:plan', 'trips:book'], openToAll: true },
+  )
 })
 afterAll(() => app.close())
 
@@ -44,6 +57,7 @@ const exchange = (by: Rp, subject_token: string, more: Record<string, string> = 
 /** For userinfo alone, so it is opaque. */
 const subject = async (who?: Who, params: Record<string, string | undefined> = { scope: 'openid' }) =>
   (await rp.tokens({ params, ...(who && { who }) })).access_token
+const trips = 'urn:test:trips'
 const questToken = () => subject(undefined, { scope: 'openid quests:read', resource: quests })
 
 async function traded(by: Rp, token: string, more: Record<string, string> = {}): Promise<string> {
@@ -182,6 +196,35 @@ describe('an API', () => {
     const { status, body } = await exchange(broker, await questToken(), { scope: 'quests:read quests:write' })
     expect([status, body.error]).toEqual([400, 'invalid_scope'])
     expect((await exchange(broker, await questToken())).body.scope).toBe('quests:read')
+  })
+
+  it('gives back no more of itself on a way that led through another', async () => {
+    const back = await traded(broker, await traded(broker, await questToken(), { resource: trips }))
+    expect(decodeJwt(back)).toMatchObject({ aud: quests, scope: 'quests:read' })
+    const wide = await exchange(broker, back, { scope: 'quests:write' })
+    expect([wide.status, wide.body.error]).toEqual([400, 'invalid_scope'])
+  })
+
+  it('gives on a second way through another only what the first one had', async () => {
+    const there = await traded(broker, await subject(), { resource: trips, scope: 'trips:plan' })
+    const again = await traded(broker, await traded(broker, there), { resource: trips })
+    expect(decodeJwt(again)).toMatchObject({ aud: trips, scope: 'trips:plan' })
+  })
+
+  it('gives what the person granted there when they granted something, whatever this token is for', async () => {
+    const { refresh_token = '' } = await rp.tokens({
+      params: { scope: 'openid quests:read', resource: quests },
+    })
+    const { body } = await rp.refresh(refresh_token, { scope: 'openid' })
+    expect(body.scope).toBe('openid')
+    expect((await exchange(broker, body.access_token)).body.scope).toBe('quests:read')
+  })
+
+  it('gives nothing for a token of somebody else’s app at which the person granted nothing there', async () => {
+    const theirs = createRp(app.issuer, demoThirdParty)
+    const { access_token: token } = await theirs.tokens({ params: { scope: 'openid' } })
+    const { status, body } = await exchange(broker, token)
+    expect([status, body.error]).toEqual([400, 'invalid_scope'])
   })
 })
 

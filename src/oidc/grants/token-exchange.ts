@@ -4,12 +4,14 @@ import type { Client, KoaContextWithOIDC, Provider, ResourceServer } from 'oidc-
 import { errors } from 'oidc-provider'
 import type { AuditEvent } from '../../features/audit/service.ts'
 import { tokenExchangeGrant } from '../../features/clients/schema.ts'
+import type { ProtocolClient } from '../../features/clients/store.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ReadAccessToken } from '../access-tokens.ts'
 import { assertTakesBearer } from '../policy.ts'
 import type { Resources } from '../resources.ts'
-import { type Actor, createSubjectReader, type Subject } from '../subject-token.ts'
+import { type Actor, createSubjectReader, type ScopesByApi, type Subject } from '../subject-token.ts'
 import type { StateOf } from '../token-state.ts'
+import { ceilingsAt, heldAfter } from './exchange-policy.ts'
 
 const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
 const accessTokenType = tokenType('access_token')
@@ -23,6 +25,7 @@ const { InvalidRequest, InvalidScope, InvalidTarget } = errors
 export type TokenExchangeDeps = {
   resources: Pick<Resources, 'getResourceServerInfo'>
   stateOf: StateOf
+  findClient: (clientId: string) => Promise<ProtocolClient | undefined>
   isAdmitted: (client: Client, accountId: string) => Promise<boolean>
   clock: Clock
   accessTokenTtlSeconds: number
@@ -30,7 +33,8 @@ export type TokenExchangeDeps = {
 }
 
 type Params = Record<string, unknown>
-type Target = { identifier: string; info: ResourceServer }
+type Traded = { act: Actor; held: ScopesByApi }
+type Target = { identifier: string; info: ResourceServer; ceilings: ReadonlySet<string>[] }
 
 const parameters = [
   'audience',
@@ -66,11 +70,9 @@ function identifierOf({ audience, resource }: Params, client: Client): string {
   return only
 }
 
-/** Everything the client may have there, or what it asks for of it; a token for the same API never gains a scope. */
-function scopeOf({ scope }: Params, { identifier, info }: Target, subject: Subject): string {
-  const allowed = info.scope
-    .split(' ')
-    .filter((name) => subject.audience !== identifier || subject.scopes.has(name))
+/** Everything the client may have there below these ceilings, or what it asks for of it. */
+function scopeOf({ scope }: Params, { info, ceilings }: Target): string {
+  const allowed = info.scope.split(' ').filter((name) => ceilings.every((ceiling) => ceiling.has(name)))
   const asked = typeof scope === 'string' && scope !== '' ? scope.split(' ') : allowed
   if (asked.length === 0 || !asked.every((name) => allowed.includes(name)))
     throw new InvalidScope('this client has not all of these scopes at this API', String(scope ?? ''))
@@ -86,7 +88,7 @@ function actorOf({ clientId }: Client, { act }: Subject): Actor {
 
 export function createTokenExchange(deps: TokenExchangeDeps) {
   const { resources, clock, record } = deps
-  const actors = new WeakMap<object, Actor>()
+  const traded = new WeakMap<object, Traded>()
 
   async function issue(ctx: KoaContextWithOIDC, subject: Subject, target: Target): Promise<void> {
     const { provider, params = {} } = ctx.oidc
@@ -104,9 +106,8 @@ export function createTokenExchange(deps: TokenExchangeDeps) {
       expiresIn: Math.min(deps.accessTokenTtlSeconds, expiresAt - clock.seconds()),
     } as ConstructorParameters<typeof provider.AccessToken>[0])
     token.resourceServer = new provider.ResourceServer(target.identifier, target.info)
-    token.scope = scopeOf(params, target, subject)
-    const act = actorOf(client, subject)
-    actors.set(token, act)
+    token.scope = scopeOf(params, target)
+    traded.set(token, { act: actorOf(client, subject), held: heldAfter(subject) })
     ctx.oidc.entity('AccessToken', token)
     ctx.body = {
       access_token: await token.save(),
@@ -142,7 +143,9 @@ export function createTokenExchange(deps: TokenExchangeDeps) {
       if (!(await deps.isAdmitted(client, subject.accountId)))
         throw new InvalidRequest('this client is not open to that person')
       const info = await resources.getResourceServerInfo(ctx, identifier, client)
-      await issue(ctx, subject, { identifier, info })
+      const origin = await deps.findClient(subject.grantedTo)
+      const ceilings = ceilingsAt(identifier, subject, { isFirstParty: origin?.first_party === true })
+      await issue(ctx, subject, { identifier, info, ceilings })
     }
 
     provider.registerGrantType(tokenExchangeGrant, handler, parameters, ['audience', 'resource'])
@@ -150,11 +153,8 @@ export function createTokenExchange(deps: TokenExchangeDeps) {
 
   return {
     register,
-    /** What a token that was traded says besides: who acts. */
-    claimsOf: (token: object): { act?: Actor } => {
-      const act = actors.get(token)
-      return act ? { act } : {}
-    },
+    /** What a token that was traded says besides: who acts, and what bounds it when it is traded again. */
+    claimsOf: (token: object): Partial<Traded> => traded.get(token) ?? {},
   }
 }
 
