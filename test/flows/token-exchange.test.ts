@@ -40,8 +40,10 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
+/** Whose tokens the clients of this test may trade. */
+const partners = ['demo-web', 'demo-third-party', 'broker']
 async function addBroker(id: string, more: object = {}): Promise<Rp> {
-  await app.addClient(id, { grant_types: [grant_type], ...more })
+  await app.addClient(id, { grant_types: [grant_type], token_exchange_clients: partners, ...more })
   return createRp(app.issuer, { client_id: id, client_secret: secretOf(id), redirect_uri: '' })
 }
 
@@ -228,6 +230,46 @@ describe('an API', () => {
   })
 })
 
+describe('a token is traded', () => {
+  const stranger = {
+    status: 400,
+    body: { error: 'invalid_request', error_description: expect.stringContaining('no party') },
+  }
+  const alone = { token_exchange_clients: undefined }
+
+  it('by no client into whose hands it merely got', async () => {
+    const passerBy = await addBroker('passer-by', alone)
+    for (const token of [await subject(), await questToken()])
+      expect(await exchange(passerBy, token)).toMatchObject(stranger)
+  })
+
+  it('by the client that it was issued to, once it was traded too', async () => {
+    const redirect_uri = 'https://own.example/callback'
+    const own = await addBroker('own', {
+      ...alone,
+      grant_types: [grant_type, 'authorization_code'],
+      redirect_uris: [redirect_uri],
+      first_party: true,
+    })
+    const asRp = createRp(app.issuer, { client_id: 'own', client_secret: secretOf('own'), redirect_uri })
+    const { access_token } = await asRp.tokens({ params: { scope: 'openid' } })
+    const there = await traded(own, access_token, { resource: trips })
+    expect((await exchange(own, there)).body.scope).toBe('quests:read quests:write')
+  })
+
+  it('by the client that is the API it is for, and not by one of another', async () => {
+    const served = await addBroker('served', alone)
+    const elsewhere = await addBroker('elsewhere', alone)
+    const serves = (identifier: string) => ({ identifier, scopes: [], serves: true })
+    await app.services.apis.allow({ kind: 'system' }, 'served', serves(quests))
+    await app.services.apis.allow({ kind: 'system' }, 'elsewhere', serves(trips))
+    const token = await questToken()
+    await expect.poll(async () => (await exchange(served, token, { resource: trips })).status).toBe(200)
+    expect(await exchange(elsewhere, token, { resource: trips })).toMatchObject(stranger)
+    expect(await exchange(served, await subject(), { resource: trips })).toMatchObject(stranger)
+  })
+})
+
 describe('a request is refused', () => {
   const invalid = 'invalid_request'
   it.each([
@@ -323,6 +365,12 @@ describe('a request is refused', () => {
       status: 401,
       body: { error: 'invalid_client' },
     })
+  })
+
+  it('at the registration of a client that names others and has not the grant', async () => {
+    const json = { grant_types: ['client_credentials'], token_exchange_clients: ['demo-web'] }
+    const { status, body } = await api.ask('POST', '/clients', { as: await api.machineToken(all), json })
+    expect([status, body.errors?.[0]?.pointer]).toEqual([400, '/token_exchange_clients'])
   })
 
   it('at the registration of a client that can keep no secret', async () => {

@@ -13,6 +13,7 @@ const ownersOnly = new Set([
   'default_resource',
   'email_methods',
   'refresh_grace_seconds',
+  'token_exchange_clients',
 ])
 
 /** They make tokens of what others were given, or mail whomever an app names: nothing for one that nobody knows. */

@@ -87,6 +87,8 @@ export const ClientFields = z.strictObject({
   email_methods: z.boolean().optional(),
   default_resource: resource.optional(),
   access: access.optional(),
+  /** Clients whose people's tokens it may trade, besides those that were given to it and those of APIs that it is. */
+  token_exchange_clients: z.array(z.string().min(1).max(100)).min(1).max(50).refine(isDistinct).optional(),
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
   ...securityFields,
   ...logoutFields,
@@ -152,6 +154,11 @@ function contradictions(client: Fields): [keyof Fields, string][] {
     // RFC 6749 §4.4: only confidential clients
     [isPublic && grants.includes('client_credentials'), 'grant_types', 'client_credentials needs a secret'],
     [isPublic && grants.includes(tokenExchangeGrant), 'grant_types', 'token-exchange needs a secret or keys'],
+    [
+      client.token_exchange_clients !== undefined && !grants.includes(tokenExchangeGrant),
+      'token_exchange_clients',
+      `needs the grant ${tokenExchangeGrant}`,
+    ],
     [
       grants.includes('refresh_token') && !bringsRefresh,
       'grant_types',

@@ -1,6 +1,22 @@
-// Owns what a trade of tokens may give (RFC 8693): how much of an API it can be worth.
+// Owns what a trade of tokens may give (RFC 8693): who may bring a token, and how much of an API it can be worth.
 // Pure; the facts about clients and grants are as new as the statement that found them.
+import type { ProtocolClient } from '../../features/clients/store.ts'
 import type { ScopesByApi, Subject } from '../subject-token.ts'
+
+/** Whom a token may be brought by: the owner of this installation names further clients in a registration. */
+type Trader = Pick<ProtocolClient, 'id' | 'apis'> & {
+  metadata: Pick<ProtocolClient['metadata'], 'token_exchange_clients'>
+}
+
+/**
+ * RFC 8693 §5: a token that got into other hands is worth nothing to them. It may be traded by the client that it was
+ * issued to, by one that is the API it is for, and by one whose registration names the client it was issued to.
+ */
+export function mayTrade({ id, apis, metadata }: Trader, { clientId, audience }: Subject): boolean {
+  if (id === clientId) return true
+  const isItsApi = apis.some(({ identifier, serves }) => serves && identifier === audience)
+  return isItsApi || (metadata.token_exchange_clients?.includes(clientId) ?? false)
+}
 
 /** What a token had on its way, this API included. */
 export function heldAfter({ audience, scopes, held }: Subject): ScopesByApi {

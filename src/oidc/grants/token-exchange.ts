@@ -11,7 +11,7 @@ import { assertTakesBearer } from '../policy.ts'
 import type { Resources } from '../resources.ts'
 import { type Actor, createSubjectReader, type ScopesByApi, type Subject } from '../subject-token.ts'
 import type { StateOf } from '../token-state.ts'
-import { ceilingsAt, heldAfter } from './exchange-policy.ts'
+import { ceilingsAt, heldAfter, mayTrade } from './exchange-policy.ts'
 
 const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
 const accessTokenType = tokenType('access_token')
@@ -140,10 +140,12 @@ export function createTokenExchange(deps: TokenExchangeDeps) {
       // RFC 8693 §2.2.2: whatever is wrong with it
       if (!subject) throw new InvalidRequest('the subject token is no person’s access token that is good now')
       if (subject.isBound) throw new InvalidRequest('the subject token is bound to a key')
+      const [trader, origin] = await Promise.all([client.clientId, subject.grantedTo].map(deps.findClient))
+      if (!trader || !mayTrade(trader, subject))
+        throw new InvalidRequest('this client is no party to the subject token')
       if (!(await deps.isAdmitted(client, subject.accountId)))
         throw new InvalidRequest('this client is not open to that person')
       const info = await resources.getResourceServerInfo(ctx, identifier, client)
-      const origin = await deps.findClient(subject.grantedTo)
       const ceilings = ceilingsAt(identifier, subject, { isFirstParty: origin?.first_party === true })
       await issue(ctx, subject, { identifier, info, ceilings })
     }
