@@ -9,6 +9,7 @@ import { createCrossDevice } from './features/crossdevice/service.ts'
 import { createCrossDeviceStore } from './features/crossdevice/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createAssertionKeys } from './oidc/assertion-keys.ts'
+import { limitBegunRequests } from './oidc/begun-requests.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
 import { createCibaFeature } from './oidc/ciba.ts'
 import { createClaims } from './oidc/claims.ts'
@@ -143,6 +144,7 @@ function createCrossDevices({ config, services, demoPeople }: AppOptions) {
     crossDevice,
     asks,
     deviceFlow: createDeviceFlow({ crossDevice, limiter, clock }),
+    limitBegun: limitBegunRequests({ limiter, clock }),
     ciba: createCibaFeature({ asks, accounts, clock }),
   }
 }
@@ -156,7 +158,6 @@ export function createProtocol(options: AppOptions) {
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
   const certificates = createClientCertificates({ config, clock: services.clock })
-  const { crossDevice, asks, deviceFlow, ciba } = createCrossDevices(options)
   const claims = createClaims({ artifacts, findClient: clientCache.find })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
@@ -187,10 +188,7 @@ export function createProtocol(options: AppOptions) {
     security: createRequestSecurity({ ...services, certificates, call: services.outbound }),
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
     ...createGrants(options, { claims, resources, stateOf }),
-    crossDevice,
-    asks,
-    deviceFlow,
-    ciba,
+    ...createCrossDevices(options),
     innerSecret: createInnerSecret(),
     stateOf,
   }

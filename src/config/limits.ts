@@ -45,6 +45,18 @@ export const rates = {
   'clients.address': { burst: 200, periodMs: hours(1) },
   /** Guesses of the code that a device shows, from one /32 or /64. */
   'device.address': { burst: 30, periodMs: minutes(15) },
+  /**
+   * Requests that are kept before any person has answered: those pushed ahead, for a minute, and those of devices, for
+   * ten. By one /32 or /64 through apps that anybody can speak for; by one app that proves itself, whose backend has
+   * one address for all its people.
+   */
+  'par.address': { burst: 600, periodMs: minutes(1) },
+  'par.client': { burst: 6_000, periodMs: minutes(1) },
+  'device.begin.address': { burst: 200, periodMs: minutes(15) },
+  'device.client': { burst: 6_000, periodMs: minutes(1) },
+  /** Questions of one app to people who are not at a browser; each may be a mail. */
+  'ciba.client': { burst: 600, periodMs: minutes(1) },
+  'ciba.address': { burst: 60, periodMs: minutes(1) },
   /** How often apps may ask one person who is not at a browser. */
   'ciba.account': { burst: 10, periodMs: minutes(15) },
   /** How often one device may ask whether it was let in: every five seconds, and a little sooner for the network's sake. */

@@ -1,4 +1,5 @@
 // Assembles oidc-provider's configuration from the files of this folder. No decisions here.
+import type Koa from 'koa'
 import type { Configuration } from 'oidc-provider'
 import { Provider } from 'oidc-provider'
 import { languages } from '../config/languages.ts'
@@ -12,6 +13,7 @@ import { managementApi } from '../features/clients/first-party.ts'
 import type { CookiePolicy } from '../web/cookies.ts'
 import { createAccessTokenReader, jtiOf } from './access-tokens.ts'
 import { createAdapter } from './adapter.ts'
+import { pushRoutes } from './begun-requests.ts'
 import { cibaRoutes, type createCibaFeature } from './ciba.ts'
 import { claimsOfScopes, type createClaims } from './claims.ts'
 import type { CookieKeys } from './cookies.ts'
@@ -43,6 +45,7 @@ export type ProviderDeps = {
   tokenExchange: TokenExchange
   jwtBearer: JwtBearer
   deviceFlow: DeviceFlow
+  limitBegun: Koa.Middleware
   ciba: ReturnType<typeof createCibaFeature>
   cookies: CookiePolicy
   cookieKeys: CookieKeys
@@ -116,13 +119,13 @@ const discovery = (config: Config) => ({
 
 const routes = {
   authorization: '/oauth2/authorize',
-  pushed_authorization_request: '/oauth2/par',
   token: '/oauth2/token',
   userinfo: '/oauth2/userinfo',
   jwks: '/oauth2/jwks',
   introspection: '/oauth2/introspect',
   revocation: '/oauth2/revoke',
   end_session: '/oauth2/logout',
+  ...pushRoutes,
   ...deviceRoutes,
   ...cibaRoutes,
 }
@@ -182,6 +185,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
   deps.tokenExchange.register(provider, createAccessTokenReader(keys, config.issuer))
   provider.use(protocolMethods as never)
   provider.use(grantRefusal as never)
+  provider.use(deps.limitBegun as never)
   deps.deviceFlow.attach(provider)
   screens.attach(provider)
   return provider
