@@ -28,7 +28,7 @@ import { loadSigningKeys } from './oidc/keys.ts'
 import { createLive } from './oidc/live.ts'
 import { createMetadataServer } from './oidc/metadata.ts'
 import { tellMutualTls } from './oidc/mutual-tls.ts'
-import { createOutgoing } from './oidc/outgoing.ts'
+import { createOutgoing, type Outgoing } from './oidc/outgoing.ts'
 import { createProvider } from './oidc/provider.ts'
 import { createRequestSecurity } from './oidc/request-security.ts'
 import { createResources, type Resources } from './oidc/resources.ts'
@@ -90,13 +90,14 @@ function createSignIns({ config, services, demoPeople }: AppOptions) {
 }
 
 type GrantDeps = {
+  outgoing: Outgoing
   claims: ReturnType<typeof createClaims>
   resources: Resources
   stateOf: StateOf
 }
 
 /** Grants beside those of oidc-provider. */
-function createGrants({ config, services }: AppOptions, { claims, resources, stateOf }: GrantDeps) {
+function createGrants({ config, services }: AppOptions, { claims, resources, stateOf, outgoing }: GrantDeps) {
   const record = (event: AuditEvent) => stage(currentUnit(), services.audit.recordWrite(event))
   return {
     firstPartyGrant: createFirstPartyGrant({
@@ -120,7 +121,7 @@ function createGrants({ config, services }: AppOptions, { claims, resources, sta
       findClient: services.clientCache.find,
       keysFor: createAssertionKeys({
         clock: services.clock,
-        fetchKeys: createOutgoing({ ...services, call: services.outbound }).fetchKeys,
+        fetchKeys: outgoing.fetchKeys,
       }),
       record,
     }),
@@ -158,6 +159,7 @@ export function createProtocol(options: AppOptions) {
   const findApp = async (id: string) => appOf(await clientCache.find(id))
   const { renderer } = pages
   const certificates = createClientCertificates({ config, clock: services.clock })
+  const outgoing = createOutgoing({ clock: services.clock, call: services.outbound })
   const claims = createClaims({ artifacts, findClient: clientCache.find })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
@@ -185,9 +187,9 @@ export function createProtocol(options: AppOptions) {
     screens: createScreens({ renderer, restart, artifacts, findApp, frontChannel }),
     claims,
     resources,
-    security: createRequestSecurity({ ...services, certificates, call: services.outbound }),
+    security: createRequestSecurity({ ...services, certificates, outgoing }),
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
-    ...createGrants(options, { claims, resources, stateOf }),
+    ...createGrants(options, { claims, resources, stateOf, outgoing }),
     ...createCrossDevices(options),
     innerSecret: createInnerSecret(),
     stateOf,

@@ -4,6 +4,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { SigningAlg } from '../features/artifacts/signing-keys.ts'
 import type { TrustedIssuer } from '../features/clients/assertion-schema.ts'
 import { type Clock, minutes, seconds } from '../kernel/time.ts'
+import { createWeighedMap } from '../kernel/weighed-map.ts'
 import { fits } from './jws.ts'
 
 /** Of what is fetched, see outgoing.ts: stale keys are served for a day while their address is down. */
@@ -13,23 +14,22 @@ type Jwk = JsonWebKey & { kid?: string; alg?: string; use?: string }
 const freshMs = minutes(5)
 /** An assertion with an unknown key makes us ask again, and no oftener than this. */
 const againAfterMs = seconds(30)
-const mostAddresses = 1_000
+const mostBytes = 4 * 1024 * 1024
 
-type Fetched = { keys: readonly Jwk[]; at: number }
+/** `bytes`: of the text that the keys were read from. */
+type Fetched = { keys: readonly Jwk[]; at: number; bytes: number }
 
 export type AssertionKeysDeps = { fetchKeys: FetchKeys; clock: Clock }
 
 export function createAssertionKeys({ fetchKeys, clock }: AssertionKeysDeps) {
-  const fetched = new Map<string, Fetched>()
+  const fetched = createWeighedMap<Fetched>({ most: mostBytes, weigh: (_, { bytes }) => bytes })
   const fetching = new Map<string, Promise<Fetched>>()
 
   async function fetchNow(url: string): Promise<Fetched> {
-    const { keys }: { keys: Jwk[] } = JSON.parse(await (await fetchKeys(url)).text())
-    const entry = { keys, at: clock.millis() }
-    fetched.delete(url)
+    const text = await (await fetchKeys(url)).text()
+    const { keys }: { keys: Jwk[] } = JSON.parse(text)
+    const entry = { keys, at: clock.millis(), bytes: text.length }
     fetched.set(url, entry)
-    const [oldest] = fetched.keys()
-    if (fetched.size > mostAddresses && oldest !== undefined) fetched.delete(oldest)
     return entry
   }
 

@@ -3,29 +3,36 @@
 import type { Configuration } from 'oidc-provider'
 import type { Clock } from '../kernel/time.ts'
 import { hours, seconds } from '../kernel/time.ts'
+import { createWeighedMap } from '../kernel/weighed-map.ts'
 import { OutboundError, type OutboundFetch } from '../platform/outbound.ts'
 
 /** An address that failed is left alone for so long: nobody makes us ask it again and again. */
 const quietMs = seconds(30)
 /** Keys that were there once are served so long while their address does not answer. */
 const staleMs = hours(24)
-const mostAddresses = 1_000
+/** Twenty keys with their certificates: a client that was built keeps its own besides. */
+const longestKeySet = 64 * 1024
+/** All key sets together, which strangers may name where apps register by themselves. */
+const mostBytes = 8 * 1024 * 1024
+/** An entry that holds nothing but when to ask again. */
+const bareBytes = 200
 
 type Known = { body?: string; staleAt: number; quietUntil: number }
 
-export function createOutgoing({ call, clock }: { call: OutboundFetch; clock: Clock }) {
-  const known = new Map<string, Known>()
+export type Outgoing = ReturnType<typeof createOutgoing>
 
-  function remember(url: string, entry: Known): void {
-    known.delete(url)
-    known.set(url, entry)
-    const [oldest] = known.keys()
-    if (known.size > mostAddresses && oldest !== undefined) known.delete(oldest)
-  }
+/** One for the whole process: it bounds what all keys together take. */
+export function createOutgoing({ call, clock }: { call: OutboundFetch; clock: Clock }) {
+  const known = createWeighedMap<Known>({
+    most: mostBytes,
+    // Text takes two bytes a character where it holds more than Latin letters
+    weigh: (url, { body = '' }) => bareBytes + 2 * (url.length + body.length),
+  })
 
   async function askForKeys(url: string): Promise<string> {
     const { status, body } = await call(url, { headers: { accept: 'application/json' } })
     if (status !== 200) throw new OutboundError(`the keys were answered with ${status}`)
+    if (body.length > longestKeySet) throw new OutboundError('the key set is too long')
     if (!isKeySet(body)) throw new OutboundError('what was answered is no key set')
     return body
   }
@@ -39,10 +46,10 @@ export function createOutgoing({ call, clock }: { call: OutboundFetch; clock: Cl
       return kept(usable, new OutboundError('the keys did not come just now'))
     try {
       const body = await askForKeys(url)
-      remember(url, { body, staleAt: now + staleMs, quietUntil: 0 })
+      known.set(url, { body, staleAt: now + staleMs, quietUntil: 0 })
       return new Response(body)
     } catch (error) {
-      remember(url, { staleAt: 0, ...before, quietUntil: now + quietMs })
+      known.set(url, { staleAt: 0, ...before, quietUntil: now + quietMs })
       return kept(usable, error)
     }
   }

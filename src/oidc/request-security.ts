@@ -8,11 +8,10 @@ import { limits } from '../config/limits.ts'
 import { fapiAlgs, isFapi2 } from '../features/clients/fapi.ts'
 import { authMethods, missingFor, signatureAlgs } from '../features/clients/security-schema.ts'
 import type { Clock } from '../kernel/time.ts'
-import type { OutboundFetch } from '../platform/outbound.ts'
 import type { ClientCertificates } from './client-certificates.ts'
 import { proofAlgs } from './dpop-proof.ts'
 import { mutualTlsFeature } from './mutual-tls.ts'
-import { createOutgoing } from './outgoing.ts'
+import type { Outgoing } from './outgoing.ts'
 import { isKeepableJson } from './parameters.ts'
 
 /** RFC 7523 §3: an assertion that is good for longer than this is refused, or its `jti` were kept as long. */
@@ -24,7 +23,7 @@ const longestRequestSeconds = 3_600
 const requestTypes = new Set<unknown>(['oauth-authz-req+jwt', 'JWT', undefined])
 
 export type RequestSecurityDeps = {
-  call: OutboundFetch
+  outgoing: Pick<Outgoing, 'fetch'>
   clock: Clock
   certificates: ClientCertificates
   sealer: { derive(purpose: string): KeyObject }
@@ -55,7 +54,7 @@ function assertThumbprint(_ctx: KoaContextWithOIDC, jkt: string | undefined): vo
     throw new errors.InvalidRequest('dpop_jkt must be the thumbprint of a key')
 }
 
-export function createRequestSecurity({ call, clock, certificates, sealer }: RequestSecurityDeps) {
+export function createRequestSecurity({ outgoing, clock, certificates, sealer }: RequestSecurityDeps) {
   const isAhead = ({ iat, nbf }: Record<string, unknown>): boolean =>
     [iat, nbf].some((at) => Number(at ?? 0) > clock.seconds() + limits.clockAheadSeconds)
 
@@ -118,7 +117,7 @@ export function createRequestSecurity({ call, clock, certificates, sealer }: Req
     assertJwtClientAuthClaimsAndHeader: assertAssertion,
     // FAPI 2.0 §5.3.2.1: the tokens of such a client are bound already, and rotation would only lose some
     rotateRefreshToken: ({ oidc }) => !isFapi2(oidc.client),
-    fetch: createOutgoing({ call, clock }).fetch,
+    fetch: outgoing.fetch,
   }
 
   const algs = {
