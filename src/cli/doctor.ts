@@ -66,8 +66,9 @@ function issuerFinding({ issuer, mode }: Config): Finding {
   return warning('issuer', `${issuer} is http on loopback: browsers elsewhere cannot use it`)
 }
 
-function proxyFinding({ issuer, trustedProxyHops: hops, mode }: Config): Finding {
-  if (hops > 0) return ok('proxy', `the last ${hops} of X-Forwarded-For are believed`)
+function proxyFinding({ issuer, trustedProxyHops: hops, trustedProxies, mode }: Config): Finding {
+  const peers = trustedProxies ? `peers at ${trustedProxies.join(', ')}` : 'whoever connects'
+  if (hops > 0) return ok('proxy', `the last ${hops} of X-Forwarded-For are believed of ${peers}`)
   // Foyer speaks plain HTTP, so somebody else ends the TLS of an https issuer
   if (!issuer.startsWith('https:') || mode === 'development') return ok('proxy', 'none is believed')
   return warning(

@@ -162,6 +162,7 @@ function derive(values: Settings, cwd: string): Config {
     playgroundPort: production ? 0 : values.FOYER_PLAYGROUND_PORT,
     metrics: { port: values.METRICS_PORT, token: values.METRICS_TOKEN },
     trustedProxyHops: values.FOYER_TRUSTED_PROXY_HOPS,
+    trustedProxies: values.FOYER_TRUSTED_PROXIES,
     mutualTls: mutualTlsOf(values),
     dataDir: resolve(cwd, values.FOYER_DATA_DIR),
     databaseUrl: values.DATABASE_URL,

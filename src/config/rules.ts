@@ -105,12 +105,21 @@ export const rules: Rule[] = [
       ),
   },
   {
-    uses: ['FOYER_CLIENT_CERTIFICATE_HEADER', 'FOYER_TRUSTED_PROXY_HOPS'],
+    uses: ['FOYER_TRUSTED_PROXIES', 'FOYER_TRUSTED_PROXY_HOPS'],
     check: (values) =>
       problemIf(
-        values.FOYER_CLIENT_CERTIFICATE_HEADER !== undefined && values.FOYER_TRUSTED_PROXY_HOPS === 0,
+        values.FOYER_TRUSTED_PROXIES !== undefined && values.FOYER_TRUSTED_PROXY_HOPS === 0,
+        'FOYER_TRUSTED_PROXIES',
+        'names proxies of which nothing is read: set FOYER_TRUSTED_PROXY_HOPS to how many stand in a row',
+      ),
+  },
+  {
+    uses: ['FOYER_CLIENT_CERTIFICATE_HEADER', 'FOYER_TRUSTED_PROXIES'],
+    check: (values) =>
+      problemIf(
+        values.FOYER_CLIENT_CERTIFICATE_HEADER !== undefined && values.FOYER_TRUSTED_PROXIES === undefined,
         'FOYER_CLIENT_CERTIFICATE_HEADER',
-        'is believed of a proxy alone: set FOYER_TRUSTED_PROXY_HOPS to the proxies in front of Foyer',
+        'would be believed of everybody who reaches the port: set FOYER_TRUSTED_PROXIES to where the proxy connects from',
       ),
   },
   {

@@ -1,6 +1,7 @@
 // Owns every setting: its name, type, default and one line of documentation.
 // .env.example and docs/config.md are generated from this table; config/load.ts reads the environment by it.
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { readPrivateKey } from '../kernel/private-keys.ts'
 import { languages } from './languages.ts'
@@ -56,6 +57,19 @@ const headerName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9-]{1,63}$/, { error: 'must be the name of a header, like X-Client-Certificate' })
   .transform((text) => text.toLowerCase())
+
+const networks = z
+  .string()
+  .transform((text) => text.split(',').map((network) => network.trim()))
+  .refine((list) => list.every(isNetwork), {
+    error: 'must be addresses or networks with commas between them, like 10.0.0.5, fd00::/8',
+  })
+
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix] = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const bits = isIP(address) === 6 ? 128 : 32
+  return isIP(address) !== 0 && Number(prefix ?? bits) <= bits
+}
 
 const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
 const certificates = z
@@ -157,9 +171,14 @@ export const settings = {
     doc: 'Reverse proxies in front of Foyer: how many entries of X-Forwarded-For, from the right, are theirs.',
     fallback: '0: the socket address is the client',
   },
+  FOYER_TRUSTED_PROXIES: {
+    schema: networks.optional(),
+    doc: 'From where those proxies connect: addresses or networks, with commas between them. What any other peer says of a client is not believed.',
+    fallback: 'whoever connects is a proxy when FOYER_TRUSTED_PROXY_HOPS is not 0',
+  },
   FOYER_CLIENT_CERTIFICATE_HEADER: {
     schema: headerName.optional(),
-    doc: 'The header in which the proxy hands over the certificate of a TLS client (RFC 9440, or PEM that is percent-encoded). It must take away what clients send there.',
+    doc: 'The header in which the proxy hands over the certificate of a TLS client (RFC 9440, or PEM that is percent-encoded). It must take away what clients send there. Believed only of FOYER_TRUSTED_PROXIES.',
     fallback: 'none: no client proves itself by mutual TLS',
   },
   FOYER_CLIENT_CERTIFICATE_CA: {
@@ -309,6 +328,8 @@ export type Config = {
   playgroundPort: number
   metrics: { port: number | undefined; token: string | undefined }
   trustedProxyHops: number
+  /** Absent: whoever connects is the nearest of them. */
+  trustedProxies: string[] | undefined
   /** Absent: no certificate of a client is believed. */
   mutualTls: { header: string; authorities: string[]; origin: string | undefined } | undefined
   /** Absolute. */

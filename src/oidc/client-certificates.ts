@@ -22,9 +22,9 @@ export function createClientCertificates({
   const authorities = (mutualTls?.authorities ?? []).map((pem) => new X509Certificate(pem))
   const seen = new WeakMap<object, X509Certificate | undefined>()
 
-  /** The certificate of this request's client, if the proxy saw one. */
-  function certificateOf({ req }: Koa.Context): X509Certificate | undefined {
-    if (!mutualTls) return undefined
+  /** The certificate of this request's client, if the proxy saw one: nobody but our proxies is believed. */
+  function certificateOf({ req, state }: Koa.Context): X509Certificate | undefined {
+    if (!mutualTls || !state.viaProxies) return undefined
     if (!seen.has(req)) seen.set(req, parse(req.headers[mutualTls.header]))
     return seen.get(req)
   }
@@ -72,7 +72,8 @@ export function createClientCertificates({
 
 /** As proxies write it: RFC 9440's bytes between colons, PEM that was percent-encoded, or base64 of DER. */
 function parse(header: string | string[] | undefined): X509Certificate | undefined {
-  if (typeof header !== 'string' || header === '') return undefined
+  // A comma stands between two of them: which one the proxy wrote is not to be told
+  if (typeof header !== 'string' || header === '' || header.includes(',')) return undefined
   try {
     const text = header.includes('%') ? decodeURIComponent(header) : header
     if (text.startsWith('-----BEGIN')) return new X509Certificate(text)

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 
 export type ClientAddress = {
   address: string
-  /** X-Forwarded-For was too short or not an address where our proxies should have written one. */
+  /** X-Forwarded-For was too short or not an address where our proxies should have written one, or no proxy sent it. */
   distrusted: boolean
 }
 

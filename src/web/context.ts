@@ -1,16 +1,17 @@
 // Owns what every request carries: its id, the client's address, one line in the log, and the origin it
 // is answered under, which is the issuer's whatever the headers say.
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
 import { createRequestIds } from '../kernel/request-ids.ts'
 import { type Clock, stopwatch } from '../kernel/time.ts'
 import type { AccessLog, Log } from '../platform/log.ts'
 import { withOrigin } from '../platform/origin.ts'
-import { clientAddress } from './address.ts'
+import { type ClientAddress, clientAddress } from './address.ts'
 import { dataHeaders } from './headers.ts'
 import { operationPaths } from './health.ts'
 import { sendProblem } from './problem.ts'
+import { createProxyCheck } from './proxies.ts'
 import { createRelease } from './release.ts'
 
 declare module 'koa' {
@@ -19,6 +20,8 @@ declare module 'koa' {
     requestId: string
     /** The client's address, hop-counted and normalised. */
     address: string
+    /** It came through all of our proxies, as far as they tell: what they say of the client besides may be believed. */
+    viaProxies: boolean
     /** What a failure is told as; by the Accept header when no route has declared it. */
     wants?: 'page' | 'json'
     /** The route as a pattern, for logs and metrics, where no router of ours has matched it. */
@@ -33,7 +36,7 @@ declare module 'koa' {
 export type Observation = { method: string; route: string; status: number; seconds: number }
 
 export type RequestContextDeps = {
-  config: Pick<Config, 'issuer' | 'trustedProxyHops'>
+  config: Pick<Config, 'issuer' | 'trustedProxyHops' | 'trustedProxies'>
   log: Log
   /** Takes the lines of requests that went well. */
   access: Pick<AccessLog, 'write'>
@@ -50,19 +53,27 @@ export function requestContext({ config, log, access, clock, observe }: RequestC
   // Answered before what adds them for everybody else
   const misdirectedHeaders = dataHeaders({ insecureIssuer: config.issuer.startsWith('http:') })
 
+  const isProxy = createProxyCheck(config.trustedProxies)
   const release = createRelease()
   const nextRequestId = createRequestIds(clock)
+
+  function originOf({ socket, headers }: IncomingMessage): ClientAddress & { viaProxies: boolean } {
+    const peer = socket.remoteAddress ?? ''
+    const forwardedFor = String(headers['x-forwarded-for'] ?? '')
+    const hops = config.trustedProxyHops
+    if (hops > 0 && !isProxy(peer))
+      return { ...clientAddress(peer, '', 0), distrusted: forwardedFor !== '', viaProxies: false }
+    const found = clientAddress(peer, forwardedFor, hops)
+    return { ...found, viaProxies: hops > 0 && !found.distrusted }
+  }
 
   return async function requestContext(ctx, next) {
     const elapsed = stopwatch()
     const requestId = nextRequestId()
-    const { address, distrusted } = clientAddress(
-      ctx.req.socket.remoteAddress ?? '',
-      String(ctx.req.headers['x-forwarded-for'] ?? ''),
-      config.trustedProxyHops,
-    )
+    const { address, distrusted, viaProxies } = originOf(ctx.req)
     ctx.state.requestId = requestId
     ctx.state.address = address
+    ctx.state.viaProxies = viaProxies
     ctx.res.setHeader('X-Request-Id', requestId)
     if (distrusted) log.warn({ event: 'http.forwarded_for_ignored', requestId, address })
 

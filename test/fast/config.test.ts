@@ -52,8 +52,13 @@ describe('the configuration', () => {
 
   it('believes a header with certificates of a proxy alone, and takes no authority without one', () => {
     const header = { FOYER_CLIENT_CERTIFICATE_HEADER: 'Client-Cert' }
-    expect(problemsOf(header)).toEqual([expect.stringContaining('FOYER_TRUSTED_PROXY_HOPS')])
-    expect(loadConfig({ ...header, FOYER_TRUSTED_PROXY_HOPS: '1' }, folder).mutualTls).toEqual({
+    const hops = { FOYER_TRUSTED_PROXY_HOPS: '1' }
+    const proxies = { FOYER_TRUSTED_PROXIES: '10.0.0.5, fd00::/8' }
+    expect(problemsOf({ ...header, ...hops })).toEqual([expect.stringContaining('FOYER_TRUSTED_PROXIES')])
+    expect(problemsOf({ ...header, ...proxies })).toEqual([
+      expect.stringContaining('FOYER_TRUSTED_PROXY_HOPS'),
+    ])
+    expect(loadConfig({ ...header, ...hops, ...proxies }, folder).mutualTls).toEqual({
       header: 'client-cert',
       authorities: [],
       origin: undefined,
@@ -67,6 +72,20 @@ describe('the configuration', () => {
     expect(
       problemsOf({ FOYER_CLIENT_CERTIFICATE_HEADER: 'no header', FOYER_TRUSTED_PROXY_HOPS: '1' }),
     ).toHaveLength(1)
+  })
+
+  it.each([
+    '10.0.0.0/33',
+    'proxy.internal',
+    '10.0.0.5,',
+    '::/129',
+    '10.0.0.0/8/8',
+    '10.0.0.0/-1',
+    'fe80::1%0',
+  ])('takes no proxy at %s', (FOYER_TRUSTED_PROXIES) => {
+    expect(problemsOf({ FOYER_TRUSTED_PROXIES, FOYER_TRUSTED_PROXY_HOPS: '1' })).toEqual([
+      expect.stringContaining('must be addresses or networks'),
+    ])
   })
 
   it('takes NODE_ENV=test for development', () => {

@@ -40,6 +40,45 @@ describe('the client address', () => {
   })
 })
 
+describe('what a peer says of a client', () => {
+  async function addressOf(FOYER_TRUSTED_PROXIES: string): Promise<Record<string, unknown>> {
+    const edge = await startEdge({
+      env: { FOYER_TRUSTED_PROXY_HOPS: '1', FOYER_TRUSTED_PROXIES },
+      routes: (app) =>
+        app.use((ctx) => {
+          ctx.body = { address: ctx.state.address, viaProxies: ctx.state.viaProxies, ip: ctx.ip }
+        }),
+    })
+    const answer = await edge.ask('/', { headers: { 'x-forwarded-for': '203.0.113.9' } })
+    await edge.close()
+    return { ...answer.json(), logged: edge.logLines.map(({ event }) => event).includes(ignored) }
+  }
+  const ignored = 'http.forwarded_for_ignored'
+
+  it.each(['127.0.0.1', '127.0.0.0/8, ::1', '192.0.2.1,::ffff:127.0.0.1', '0.0.0.0/0'])(
+    'is believed of one of %s',
+    async (named) => {
+      expect(await addressOf(named)).toMatchObject({
+        address: '203.0.113.9',
+        viaProxies: true,
+        logged: false,
+      })
+    },
+  )
+
+  it.each(['127.0.0.2', '10.0.0.0/8', '::1, fd00::/8'])(
+    'is not believed of one that is not among %s',
+    async (named) => {
+      expect(await addressOf(named)).toMatchObject({
+        address: '127.0.0.1',
+        ip: '127.0.0.1',
+        viaProxies: false,
+        logged: true,
+      })
+    },
+  )
+})
+
 describe('the pinned origin', () => {
   let edge: Edge
   beforeAll(async () => {

@@ -32,6 +32,7 @@ beforeAll(async () => {
   app = await startApp({
     env: {
       FOYER_TRUSTED_PROXY_HOPS: '1',
+      FOYER_TRUSTED_PROXIES: '127.0.0.1, ::1',
       FOYER_CLIENT_CERTIFICATE_HEADER: certificateHeader,
       FOYER_CLIENT_CERTIFICATE_CA: authority.cert,
       FOYER_MTLS_ORIGIN: 'https://mtls.id.example',
@@ -69,6 +70,9 @@ async function register(id: string, metadata: Claims) {
 
 const thumbprintOf = ({ cert }: Identity) =>
   createHash('sha256').update(new X509Certificate(cert).raw).digest('base64url')
+
+/** What the proxy writes besides. */
+const forwarded = { 'x-forwarded-for': '192.0.2.1' }
 
 const ask = (identity: Identity | undefined, client_id: string, form: Record<string, string> = {}) =>
   askWith(identity, `${proxy.origin}/oauth2/token`, {
@@ -133,9 +137,46 @@ describe('RFC 8705 refuses', () => {
   it('a header that holds no certificate', async () => {
     const form = { grant_type: 'client_credentials', client_id: 'by-authority' }
     for (const text of ['shop', ':AAAA:', '%2D%2D%2D%2D%2DBEGIN', '%', '-----BEGIN CERTIFICATE-----']) {
-      const { status } = await postForm(`${app.issuer}/oauth2/token`, form, { [certificateHeader]: text })
+      const headers = { ...forwarded, [certificateHeader]: text }
+      const { status } = await postForm(`${app.issuer}/oauth2/token`, form, headers)
       expect(status).toBe(401)
     }
+  })
+
+  it('a header that was written twice, as when a proxy adds to what a client sent', async () => {
+    const form = { grant_type: 'client_credentials', client_id: 'by-authority' }
+    for (const write of [({ cert }: Identity) => encodeURIComponent(cert), x5cOf]) {
+      const text = `${write(shop)}, ${write(own)}`
+      const headers = { ...forwarded, [certificateHeader]: text }
+      expect((await postForm(`${app.issuer}/oauth2/token`, form, headers)).status).toBe(401)
+    }
+  })
+
+  it('a header of whoever reached the port past the proxy', async () => {
+    const form = { grant_type: 'client_credentials', client_id: 'by-authority' }
+    const headers = { [certificateHeader]: x5cOf(shop) }
+    expect((await postForm(`${app.issuer}/oauth2/token`, form, headers)).status).toBe(401)
+  })
+
+  it('a header of a peer that is none of the proxies, whatever else it says', async () => {
+    const elsewhere = await startApp({
+      env: {
+        FOYER_TRUSTED_PROXY_HOPS: '1',
+        FOYER_TRUSTED_PROXIES: '192.0.2.0/24',
+        FOYER_CLIENT_CERTIFICATE_HEADER: certificateHeader,
+        FOYER_CLIENT_CERTIFICATE_CA: authority.cert,
+      },
+    })
+    await elsewhere.addClient('by-authority', {
+      grant_types: ['client_credentials'],
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_san_dns: 'shop.example',
+    })
+    const form = { grant_type: 'client_credentials', client_id: 'by-authority' }
+    const headers = { ...forwarded, [certificateHeader]: x5cOf(shop) }
+    const { status, body } = await postForm(`${elsewhere.issuer}/oauth2/token`, form, headers)
+    await elsewhere.close()
+    expect([status, body.error]).toEqual([401, 'invalid_client'])
   })
 
   it('§3: a token that is to be bound, of a client that shows no certificate', async () => {
@@ -162,7 +203,7 @@ describe('a header as proxies write it', () => {
     ['PEM that is percent-encoded', ({ cert }) => encodeURIComponent(cert)],
   ])('is %s', async (_, write) => {
     const form = { grant_type: 'client_credentials', client_id: 'by-authority' }
-    const headers = { [certificateHeader]: write(shop) }
+    const headers = { ...forwarded, [certificateHeader]: write(shop) }
     expect((await postForm(`${app.issuer}/oauth2/token`, form, headers)).status).toBe(200)
   })
 })
