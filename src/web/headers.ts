@@ -16,16 +16,23 @@ const dataPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; fra
 const noFeatures = ['camera', 'geolocation', 'microphone', 'payment', 'usb', 'browsing-topics']
 const permissions = noFeatures.map((feature) => `${feature}=()`).join(', ')
 
+/** An origin, or the scheme of a native app; nothing that would end the source and begin something else. */
+const isSource = (text: string): boolean =>
+  /^(?:https?:\/\/[a-z0-9._[\]:-]+|[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:)$/.test(text)
+
 function pagePolicy(formAction: readonly string[], frameSrc: readonly string[] = []): string {
   // Chromium and WebKit hold the whole redirect chain after a POST to form-action, so the place to which
   // the answer leads is named too.
-  const targets = ["'self'", ...new Set(formAction)].join(' ')
-  const frames = frameSrc.length === 0 ? '' : `frame-src ${[...new Set(frameSrc)].join(' ')}; `
+  const targets = ["'self'", ...sourcesOf(formAction)].join(' ')
+  const shown = sourcesOf(frameSrc)
+  const frames = shown.length === 0 ? '' : `frame-src ${shown.join(' ')}; `
   return (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
     `${frames}form-action ${targets}; frame-ancestors 'none'; base-uri 'none'`
   )
 }
+
+const sourcesOf = (named: readonly string[]): string[] => [...new Set(named.filter(isSource))]
 
 const plainPagePolicy = pagePolicy([])
 
@@ -134,7 +141,7 @@ export function framedHeaders(
   ctx: Koa.Context,
   { origin, scriptHash }: { origin: string; scriptHash: string },
 ): void {
-  const ancestors = /^https?:/.test(origin) ? origin : "'none'"
+  const ancestors = /^https?:/.test(origin) && isSource(origin) ? origin : "'none'"
   ctx.state.framed = true
   ctx.set(
     'Content-Security-Policy',

@@ -13,6 +13,8 @@ const acceptedByBoth = [
   'https://app.example/%E2%98%83',
   'https://sub.sub.app.example/cb',
   'https://xn--bcher-kva.example/cb',
+  'https://my_app.app-2.example/cb',
+  'https://[2001:db8::1]/cb',
   'http://127.0.0.1/callback',
   'http://127.0.0.1:8080/callback',
   'http://[::1]/callback',
@@ -27,6 +29,13 @@ const acceptedByNative = [
   'test.example.foyer:/',
 ]
 const refused = [
+  // They would end a source of a Content-Security-Policy and begin something else
+  'https://app.example;script-src/callback',
+  'https://app.example,evil.example/callback',
+  "https://app.example'/callback",
+  'https://app.example&x=y/callback',
+  'https://app!example/callback',
+  'http://localhost;x/callback',
   'https://app.example/*',
   'https://*.app.example/callback',
   'https://app.example/callback#fragment',
@@ -318,6 +327,16 @@ describe('client metadata', () => {
       'an origin with a path',
       { ...web, allowed_cors_origins: ['https://shop.example/'] },
       'allowed_cors_origins/0',
+    ],
+    [
+      'an origin that would end a policy',
+      { ...web, allowed_cors_origins: ['https://shop.example;x'] },
+      'allowed_cors_origins/0',
+    ],
+    [
+      'a page at sign-out that would begin another policy',
+      { ...web, backchannel_logout_uri: 'https://shop.example,x/' },
+      'backchannel_logout_uri',
     ],
     ['every origin', { ...web, allowed_cors_origins: ['*'] }, 'allowed_cors_origins/0'],
     ['the null origin', { ...web, allowed_cors_origins: ['null'] }, 'allowed_cors_origins/0'],

@@ -20,7 +20,14 @@ async function headersOf(path: string, env: Record<string, string> = {}, plain =
           ctx.body = { keys: [] }
         }
         if (ctx.path === '/page') {
-          pageHeaders(ctx, { formAction: ['https://app.example.com', 'com.example.app:'] })
+          const evil = [
+            'https://evil.example;script-src',
+            'https://a.example,https:',
+            "'unsafe-inline'",
+            'https:',
+          ]
+          const formAction = ['https://app.example.com', 'com.example.app:', ...evil]
+          pageHeaders(ctx, { formAction, frameSrc: evil })
           ctx.type = 'html'
           ctx.body = '<h1>Hello</h1>'
         }

@@ -12,6 +12,12 @@ const badEscape = /%(?![0-9A-Fa-f]{2})/
 const reverseDomainScheme = /^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$/
 const loopbackHosts = ['localhost', '127.0.0.1', '[::1]']
 
+// RFC 1123 §2.1, and the underscore that some have: what else the URL class takes, as ; and , and ', would end a source
+// in a Content-Security-Policy and begin another directive or policy.
+const hostText = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
+
+export const isPlainHost = (hostname: string): boolean => hostText.test(hostname)
+
 export const isLoopback = (hostname: string): boolean => loopbackHosts.includes(hostname)
 
 /** Why this cannot be registered, in words that say what to do; null when it can. */
@@ -28,6 +34,8 @@ export function redirectProblem(uri: string, applicationType: ApplicationType): 
 
   if (!isCanonical(uri, url)) return `must be written as ${url.href}`
 
+  if (/^https?$/.test(scheme) && !isPlainHost(url.hostname))
+    return 'must name a host of letters, digits, hyphens and dots'
   if (scheme === 'https') return httpsProblem(url, applicationType)
   if (scheme === 'http') return httpProblem(url)
   return privateProblem(scheme, applicationType)

@@ -1,6 +1,6 @@
 // Owns which addresses of the web a registration may name.
 import { z } from 'zod'
-import { isLoopback } from './redirects.ts'
+import { isLoopback, isPlainHost } from './redirects.ts'
 
 export const webAddress = z
   .string()
@@ -9,6 +9,6 @@ export const webAddress = z
 
 export function isWebAddress(text: string): boolean {
   const url = URL.parse(text)
-  if (url?.username !== '' || url.password !== '') return false
+  if (url?.username !== '' || url.password !== '' || !isPlainHost(url.hostname)) return false
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
