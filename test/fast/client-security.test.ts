@@ -9,6 +9,8 @@ const signing = { ...web, token_endpoint_auth_method: 'private_key_jwt' }
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const jwk = pair.publicKey.export({ format: 'jwk' })
 const jwks = { keys: [jwk] }
+const onCurve = (namedCurve: string) =>
+  generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' })
 const rsa = (modulusLength: number) =>
   generateKeyPairSync('rsa', { modulusLength }).publicKey.export({ format: 'jwk' })
 
@@ -128,6 +130,18 @@ describe('the keys of a client', () => {
       'a key of Ed25519',
       { ...signing, jwks: { keys: [generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })] } },
     ],
+    [
+      'a certificate on P-384',
+      {
+        ...web,
+        token_endpoint_auth_method: 'self_signed_tls_client_auth',
+        jwks: { keys: [{ ...onCurve('P-384'), x5c: ['MII'] }] },
+      },
+    ],
+    [
+      'a key to encrypt with beside',
+      { ...signing, jwks: { keys: [jwk, { ...jwk, use: 'enc', alg: 'ECDH-ES' }] } },
+    ],
     ['an address of keys', { ...signing, jwks_uri: 'https://shop.example/jwks' }],
     ['keys beside a secret', { ...web, jwks }],
   ])('may be %s', (_, input) => {
@@ -145,6 +159,15 @@ describe('the keys of a client', () => {
     ],
     ['a secret', { ...signing, jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }, 'jwks/keys/0'],
     ['an RSA key of 1024 bits', { ...signing, jwks: { keys: [rsa(1024)] } }, 'jwks/keys/0'],
+    ['a key on P-384', { ...signing, jwks: { keys: [onCurve('P-384')] } }, 'jwks/keys/0'],
+    ['a key on P-521', { ...signing, jwks: { keys: [onCurve('P-521')] } }, 'jwks/keys/0'],
+    ['a key on the curve of coins', { ...signing, jwks: { keys: [onCurve('secp256k1')] } }, 'jwks/keys/0'],
+    [
+      'a certificate on the curve of coins',
+      { ...signing, jwks: { keys: [{ ...onCurve('secp256k1'), x5c: ['MII'] }] } },
+      'jwks/keys/0',
+    ],
+    ['a key for RS512', { ...signing, jwks: { keys: [{ ...rsa(2048), alg: 'RS512' }] } }, 'jwks/keys/0'],
     ['half a key', { ...signing, jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: jwk.x }] } }, 'jwks/keys/0'],
     ['a point beside the curve', { ...signing, jwks: { keys: [{ ...jwk, y: jwk.x }] } }, 'jwks/keys/0'],
     ['an address without TLS', { ...signing, jwks_uri: 'http://shop.example/jwks' }, 'jwks_uri'],

@@ -2,11 +2,8 @@
 // itself. The members are those of the standards; the rest of a registration is schema.ts.
 import { z } from 'zod'
 import type { FieldError } from '../../kernel/errors.ts'
-import { KeySet } from './client-keys.ts'
+import { KeySet, signatureAlgs } from './client-keys.ts'
 import { webAddress } from './web-address.ts'
-
-/** What a client may sign with. */
-export const signatureAlgs = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
 
 /** What is signed for it: there is a key of each in every installation. */
 const ownAlgs = ['RS256', 'ES256', 'EdDSA'] as const
