@@ -7,6 +7,7 @@ import {
   assertOwnGrants,
   membersOf,
   registrationErrorOf,
+  shownMembers,
 } from '../features/clients/registration-schema.ts'
 import { ClientMetadata } from '../features/clients/schema.ts'
 import type { SelfRegistration } from '../features/clients/self-registration.ts'
@@ -111,7 +112,7 @@ export function createRegistrationEndpoint({
 
   /** RFC 7591 §3.2.1, with what RFC 7592 §3 adds. The secret is there on the day it is made and never again. */
   const present = ({ id, metadata, secret, createdAt }: CreatedClient, token: string) => ({
-    ...metadata,
+    ...shownMembers(metadata),
     client_id: id,
     ...(secret !== undefined && { client_secret: secret, client_secret_expires_at: 0 }),
     client_id_issued_at: Math.floor(createdAt.getTime() / 1000),

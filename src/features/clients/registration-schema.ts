@@ -3,7 +3,7 @@
 import { AppError, type FieldError, invalidInput } from '../../kernel/errors.ts'
 import { jwtBearerGrant } from './assertion-schema.ts'
 import { cibaGrant } from './ciba-schema.ts'
-import { ClientFields, tokenExchangeGrant } from './schema.ts'
+import { ClientFields, type ClientMetadata, tokenExchangeGrant } from './schema.ts'
 
 /** Up to the owner of this installation. */
 const ownersOnly = new Set([
@@ -15,6 +15,10 @@ const ownersOnly = new Set([
   'refresh_grace_seconds',
   'token_exchange_clients',
 ])
+
+/** Whom the owner let in, and whom they believe: nothing that an app is told of itself. */
+const ownersRules = ['access', 'email_methods', 'assertion_issuers', 'token_exchange_clients'] as const
+type OwnersRule = (typeof ownersRules)[number]
 
 /** They make tokens of what others were given, or mail whomever an app names: nothing for one that nobody knows. */
 const ownersGrants: readonly unknown[] = [tokenExchangeGrant, jwtBearerGrant, cibaGrant]
@@ -34,6 +38,13 @@ export function membersOf(body: Readonly<Record<string, unknown>>): Record<strin
   const isLeftOpen = members.require_pkce === undefined && members.profile === undefined
   if (isLeftOpen && isConfidential(members.token_endpoint_auth_method)) members.require_pkce = false
   return members
+}
+
+/** RFC 7591 §3.2.1: what an app is shown of its registration. */
+export function shownMembers(metadata: ClientMetadata): Omit<ClientMetadata, OwnersRule> {
+  const shown: ClientMetadata = { ...metadata }
+  for (const member of ownersRules) delete shown[member]
+  return shown
 }
 
 export type RegistrationError =
