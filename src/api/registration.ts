@@ -4,6 +4,7 @@ import type Koa from 'koa'
 import type { Config } from '../config/schema.ts'
 import {
   assertNoStatement,
+  assertOutside,
   assertOwnGrants,
   membersOf,
   registrationErrorOf,
@@ -66,11 +67,17 @@ export function createRegistrationEndpoint({
     return body
   }
 
+  function metadataOf(body: Members): ClientMetadata {
+    const metadata = parse(ClientMetadata, membersOf(body))
+    if (!config.testHooks) assertOutside(metadata)
+    return metadata
+  }
+
   async function create(ctx: Koa.Context): Promise<void> {
     await spend(ctx)
     assertMayRegister(ctx)
     const body = await readRegistration(ctx)
-    const client = await selfRegistration.register(parse(ClientMetadata, membersOf(body)))
+    const client = await selfRegistration.register(metadataOf(body))
     ctx.status = 201
     ctx.body = present(client, client.registrationToken)
   }
@@ -95,8 +102,7 @@ export function createRegistrationEndpoint({
     const body = await readRegistration(ctx)
     assertUnchanged(body, id)
     await assertOwnSecret(body, id)
-    const metadata = parse(ClientMetadata, membersOf(body))
-    const client = await selfRegistration.update(id, { metadata, token })
+    const client = await selfRegistration.update(id, { metadata: metadataOf(body), token })
     ctx.body = present(client, client.registrationToken)
   }
 

@@ -63,6 +63,22 @@ describe('the certificate of a client', () => {
   })
 })
 
+describe('where a client is pinged', () => {
+  it.each([
+    'https://10.0.0.1/ping',
+    'https://[fe80::1]/ping',
+    'https://169.254.169.254/',
+    'http://10.0.0.1/',
+  ])('is not %s', (backchannel_client_notification_endpoint) => {
+    const input = {
+      grant_types: ['urn:openid:params:grant-type:ciba'],
+      backchannel_token_delivery_mode: 'ping',
+      backchannel_client_notification_endpoint,
+    }
+    expect(new Set(pointers(input))).toEqual(new Set(['backchannel_client_notification_endpoint']))
+  })
+})
+
 describe('the profile of FAPI 2.0', () => {
   const fapi = { ...web, profile: 'fapi2', jwks }
 
@@ -170,6 +186,7 @@ describe('the keys of a client', () => {
     ['a key for RS512', { ...signing, jwks: { keys: [{ ...rsa(2048), alg: 'RS512' }] } }, 'jwks/keys/0'],
     ['half a key', { ...signing, jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: jwk.x }] } }, 'jwks/keys/0'],
     ['a point beside the curve', { ...signing, jwks: { keys: [{ ...jwk, y: jwk.x }] } }, 'jwks/keys/0'],
+    ['an address in a private network', { ...signing, jwks_uri: 'https://192.168.0.1/jwks' }, 'jwks_uri'],
     ['an address without TLS', { ...signing, jwks_uri: 'http://shop.example/jwks' }, 'jwks_uri'],
     [
       'an algorithm of assertions for a client with a secret',

@@ -156,6 +156,19 @@ describe('an app that registers itself', () => {
       'keys on an http address',
       { redirect_uris: [callback], jwks_uri: 'http://shop.example/jwks' },
     ],
+    ...[
+      { jwks_uri: 'https://10.0.0.1/jwks' },
+      { jwks_uri: 'https://[fd00::1]/jwks' },
+      { jwks_uri: 'https://169.254.169.254/latest' },
+      { jwks_uri: 'http://localhost:9200/jwks' },
+      { jwks_uri: 'https://127.0.0.1/jwks' },
+      { backchannel_logout_uri: 'https://192.168.1.1/logout' },
+      { backchannel_logout_uri: 'http://127.0.0.1:9200/logout' },
+    ].map((called): [string, string, object] => [
+      'invalid_client_metadata',
+      `a call to ${Object.values(called)}`,
+      { redirect_uris: [callback], ...called },
+    ]),
     [
       'invalid_client_metadata',
       'a logo of script',

@@ -241,6 +241,7 @@ describe('a registration', () => {
     ['says where the keys are', { assertion_issuers: [{ ...trusted, jwks_uri: undefined }] }],
     ['says which workloads are meant', { assertion_issuers: [{ ...trusted, subject: undefined }] }],
     ['names an issuer once', { assertion_issuers: [trusted, trusted] }],
+    ['names no private network', { assertion_issuers: [{ ...trusted, jwks_uri: 'https://10.0.0.1/jwks' }] }],
     ['names public addresses', { assertion_issuers: [{ ...trusted, jwks_uri: 'http://ci.example/jwks' }] }],
   ])('%s', async (_, wrong) => {
     const as = await api.machineToken(all)

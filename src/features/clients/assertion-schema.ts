@@ -2,7 +2,7 @@
 // §2.1): whose assertions are taken, with which keys, and what they must say.
 import { z } from 'zod'
 import { KeySet } from './client-keys.ts'
-import { webAddress } from './web-address.ts'
+import { calledAddress } from './web-address.ts'
 
 /** RFC 7523 §2.1. */
 export const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
@@ -15,7 +15,7 @@ export const TrustedIssuer = z
     /** As its assertions name it (`iss`). */
     issuer: text,
     jwks: KeySet.optional(),
-    jwks_uri: webAddress.optional(),
+    jwks_uri: calledAddress.optional(),
     /** What `aud` must name; the issuer of Foyer when it is left out. */
     audience: text.optional(),
     /** What `sub` must be, or one of several. */

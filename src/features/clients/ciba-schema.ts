@@ -1,13 +1,13 @@
 // Owns what a registration says about asking people without a browser (CIBA §4), and what of it contradicts itself.
 import { z } from 'zod'
-import { webAddress } from './web-address.ts'
+import { calledAddress } from './web-address.ts'
 
 export const cibaGrant = 'urn:openid:params:grant-type:ciba'
 
 /** Members without a default, so that a client which uses none of this is kept as it always was. */
 export const cibaFields = {
   backchannel_token_delivery_mode: z.enum(['poll', 'ping']).optional(),
-  backchannel_client_notification_endpoint: webAddress.optional(),
+  backchannel_client_notification_endpoint: calledAddress.optional(),
   /** People have no code of their own for this; a mail and a sign-in stand for it. */
   backchannel_user_code_parameter: z.literal(false).optional(),
 }

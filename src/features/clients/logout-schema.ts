@@ -1,22 +1,16 @@
 // Owns what a registration says of signing out: OpenID Connect Back-Channel Logout 1.0 §2.2 and Front-Channel Logout
 // 1.0 §2.
 import { z } from 'zod'
-import { refusalOf } from '../../platform/outbound.ts'
-import { webAddress } from './web-address.ts'
+import { calledAddress, webAddress } from './web-address.ts'
 
-const withoutFragment = webAddress.refine((text) => !text.includes('#'), 'must not contain a fragment')
-
-// Where its name leads is looked at each time it is called; what is private by itself need not be kept.
-const calledAddress = withoutFragment.refine(
-  (text) => !URL.canParse(text) || refusalOf(new URL(text), { testHooks: true }) === undefined,
-  'must not be in a private network',
-)
+const hasNoFragment = (text: string): boolean => !text.includes('#')
+const fragment = 'must not contain a fragment'
 
 export const logoutFields = {
-  backchannel_logout_uri: calledAddress.optional(),
+  backchannel_logout_uri: calledAddress.refine(hasNoFragment, fragment).optional(),
   /** A client with such an address always gets a `sid`. */
   backchannel_logout_session_required: z.boolean().optional(),
-  frontchannel_logout_uri: withoutFragment.optional(),
+  frontchannel_logout_uri: webAddress.refine(hasNoFragment, fragment).optional(),
   frontchannel_logout_session_required: z.boolean().optional(),
 }
 

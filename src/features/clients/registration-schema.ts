@@ -1,6 +1,7 @@
 // Owns what an app may say of itself that registers by itself (RFC 7591 §2): what it may not decide is left out, what
 // nobody knows is ignored, and the rest goes through the schema of every client.
 import { AppError, type FieldError, invalidInput } from '../../kernel/errors.ts'
+import { refusalOf } from '../../platform/outbound.ts'
 import { jwtBearerGrant } from './assertion-schema.ts'
 import { cibaGrant } from './ciba-schema.ts'
 import { ClientFields, type ClientMetadata, tokenExchangeGrant } from './schema.ts'
@@ -69,6 +70,16 @@ export function assertOwnGrants({ grant_types: grants }: Readonly<Record<string,
   const detail = 'is for clients that the owner of this installation registers'
   throw invalidInput([{ pointer: `/grant_types/${index}`, code: 'not_open', detail }])
 }
+
+/** Called by Foyer: of a stranger's app this machine is refused too, which test benches alone may name. */
+export function assertOutside({ jwks_uri, backchannel_logout_uri }: ClientMetadata): void {
+  for (const [member, address] of Object.entries({ jwks_uri, backchannel_logout_uri })) {
+    const refusal = address === undefined ? undefined : refusalOf(new URL(address), { testHooks: false })
+    if (refusal !== undefined)
+      throw invalidInput([{ pointer: `/${member}`, code: 'invalid', detail: notCalled }])
+  }
+}
+const notCalled = 'must be an https address that is neither private nor this machine'
 
 /** RFC 7591 §2.3: nobody's statements are believed here, so that an app with one is told rather than registered as less. */
 export function assertNoStatement({

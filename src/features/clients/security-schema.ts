@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { FieldError } from '../../kernel/errors.ts'
 import { KeySet, signatureAlgs } from './client-keys.ts'
-import { webAddress } from './web-address.ts'
+import { calledAddress } from './web-address.ts'
 
 /** What is signed for it: there is a key of each in every installation. */
 const ownAlgs = ['RS256', 'ES256', 'EdDSA'] as const
@@ -38,7 +38,7 @@ export const securityFields = {
   /** FAPI 2.0 Security Profile, all of it: fapi.ts. */
   profile: z.literal('fapi2').optional(),
   jwks: KeySet.optional(),
-  jwks_uri: webAddress.optional(),
+  jwks_uri: calledAddress.optional(),
   token_endpoint_auth_signing_alg: z.enum(signatureAlgs).optional(),
   /** RFC 9126 §6. */
   require_pushed_authorization_requests: z.boolean().optional(),
