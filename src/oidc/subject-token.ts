@@ -28,8 +28,7 @@ export type Subject = {
   act: Actor | undefined
   /** The scopes it had at the APIs it was for before it was traded. */
   held: ScopesByApi
-  /** The client to which the person gave the grant that it stands on, and the scopes of APIs in it. */
-  grantedTo: string
+  /** What the person granted at APIs, to the app they signed in to. */
   granted: ScopesByApi
   /** It is worth something to the holder of a key alone. */
   isBound: boolean
@@ -82,7 +81,6 @@ export function createSubjectReader({ provider, read, stateOf }: SubjectDeps) {
       scopes: new Set(claims.scope?.split(' ')),
       act: claims.act as Actor | undefined,
       held: Object(claims.held),
-      grantedTo: String(state.grant.clientId),
       granted: Object(state.grant.resources),
       isBound: claims.cnf !== undefined,
     }

@@ -12,7 +12,7 @@ function serverOf({ length }: { length: number }) {
     call: async () => {
       state.asked += 1
       if (state.isDown) throw new Error('down')
-      return { status: 200, headers: {}, body }
+      return { status: 200, headers: {}, body, bytes: Buffer.from(body) }
     },
   })
   return { state, outgoing }

@@ -18,7 +18,7 @@ beforeAll(async () => {
   api = createManagement(app.issuer)
   rp = createRp(app.issuer)
   machine = createRp(app.issuer, demoMachine)
-  await app.addClient('broker', { grant_types: [exchangeGrant], token_exchange_clients: ['demo-web'] })
+  await app.addClient('broker', { grant_types: [exchangeGrant] })
 })
 afterAll(() => app.close())
 

@@ -87,8 +87,8 @@ export const ClientFields = z.strictObject({
   email_methods: z.boolean().optional(),
   default_resource: resource.optional(),
   access: access.optional(),
-  /** Clients whose people's tokens it may trade, besides those that were given to it and those of APIs that it is. */
-  token_exchange_clients: z.array(z.string().min(1).max(100)).min(1).max(50).refine(isDistinct).optional(),
+  /** The only clients whose people's tokens it trades, besides those issued to it and those of APIs that it is. */
+  token_exchange_clients: z.array(z.string().min(1).max(100)).max(50).refine(isDistinct).optional(),
   allowed_cors_origins: z.array(origin).max(20).refine(isDistinct).optional(),
   ...securityFields,
   ...logoutFields,

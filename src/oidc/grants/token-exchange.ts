@@ -140,14 +140,13 @@ export function createTokenExchange(deps: TokenExchangeDeps) {
       // RFC 8693 §2.2.2: whatever is wrong with it
       if (!subject) throw new InvalidRequest('the subject token is no person’s access token that is good now')
       if (subject.isBound) throw new InvalidRequest('the subject token is bound to a key')
-      const [trader, origin] = await Promise.all([client.clientId, subject.grantedTo].map(deps.findClient))
+      const trader = await deps.findClient(client.clientId)
       if (!trader || !mayTrade(trader, subject))
-        throw new InvalidRequest('this client is no party to the subject token')
+        throw new InvalidRequest('this client trades no tokens of that client')
       if (!(await deps.isAdmitted(client, subject.accountId)))
         throw new InvalidRequest('this client is not open to that person')
       const info = await resources.getResourceServerInfo(ctx, identifier, client)
-      const ceilings = ceilingsAt(identifier, subject, { isFirstParty: origin?.first_party === true })
-      await issue(ctx, subject, { identifier, info, ceilings })
+      await issue(ctx, subject, { identifier, info, ceilings: ceilingsAt(identifier, subject) })
     }
 
     provider.registerGrantType(tokenExchangeGrant, handler, parameters, ['audience', 'resource'])
