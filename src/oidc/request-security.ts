@@ -49,6 +49,13 @@ function requestFault(
   return exp - nbf > longestRequestSeconds && 'the Request Object is good for more than an hour'
 }
 
+/** CIBA Core 1.0 §7.1.1, and how long FAPI-CIBA §5.2.2 lets such a request be good. */
+function askFault({ iat, nbf, exp, jti }: Record<string, unknown>): string | false {
+  if (typeof iat !== 'number' || typeof nbf !== 'number' || typeof exp !== 'number' || !jti)
+    return 'the Request Object needs iat, nbf, exp and jti'
+  return exp - nbf > longestRequestSeconds && 'the Request Object is good for more than an hour'
+}
+
 /** RFC 9449 §10: a thumbprint of SHA-256. oidc-provider keeps whatever stands there, and no database keeps some of it. */
 function assertThumbprint(_ctx: KoaContextWithOIDC, jkt: string | undefined): void {
   if (jkt !== undefined && !/^[\w-]{43}$/.test(jkt))
@@ -74,7 +81,7 @@ export function createRequestSecurity({ outgoing, clock, certificates, sealer }:
 
   /** oidc-provider has checked issuer, audience and times; what was pushed passes here too. */
   async function assertRequestObject(
-    _ctx: KoaContextWithOIDC,
+    { oidc }: KoaContextWithOIDC,
     claims: Record<string, unknown>,
     header: Record<string, unknown>,
     client: Client,
@@ -83,7 +90,8 @@ export function createRequestSecurity({ outgoing, clock, certificates, sealer }:
     if (!requestTypes.has(header.typ))
       throw new errors.InvalidRequestObject('the Request Object has another type')
     if (isAhead(claims)) throw new errors.InvalidRequestObject('the Request Object is from the future')
-    const fault = isFapi2(client) && requestFault(header, claims)
+    const isAsk = oidc.route === 'backchannel_authentication'
+    const fault = (isAsk && askFault(claims)) || (isFapi2(client) && requestFault(header, claims))
     if (fault) throw new errors.InvalidRequestObject(fault)
     if (claims.sub === client.clientId)
       throw new errors.InvalidRequestObject('a Request Object has no sub: an assertion has')

@@ -11,6 +11,7 @@ export type ProfiledMembers = SecurityMembers & {
   redirect_uris: string[]
   token_endpoint_auth_method: string
   id_token_signed_response_alg: string
+  backchannel_authentication_request_signing_alg?: string | undefined
   refresh_grace_seconds: number
   require_pkce: boolean
 }
@@ -76,6 +77,7 @@ const signed = [
   'introspection_signed_response_alg',
   'token_endpoint_auth_signing_alg',
   'request_object_signing_alg',
+  'backchannel_authentication_request_signing_alg',
 ] as const
 
 /** §5.4.1 */
