@@ -68,8 +68,6 @@ export const extraClientMetadata = [
   'frontchannel_logout_session_required',
 ]
 
-const signingAlgs = ['RS256', 'ES256', 'EdDSA', 'PS256'] as const
-
 function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
   const { resources, security, claims } = deps
   return {
@@ -151,11 +149,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     clockTolerance: limits.clockToleranceSeconds,
     cookies: cookies(deps),
     discovery: discovery(config),
-    enabledJWA: {
-      idTokenSigningAlgValues: [...signingAlgs],
-      userinfoSigningAlgValues: [...signingAlgs],
-      ...security.algs,
-    },
+    enabledJWA: security.algs,
     extraClientMetadata: { properties: extraClientMetadata },
     extraTokenClaims: claims.extraTokenClaims,
     features: features(deps),

@@ -7,7 +7,7 @@ import { errors } from 'oidc-provider'
 import { limits } from '../config/limits.ts'
 import { signatureAlgs } from '../features/clients/client-keys.ts'
 import { fapiAlgs, isFapi2 } from '../features/clients/fapi.ts'
-import { authMethods, missingFor } from '../features/clients/security-schema.ts'
+import { authMethods, missingFor, ownAlgs } from '../features/clients/security-schema.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { ClientCertificates } from './client-certificates.ts'
 import { proofAlgs } from './dpop-proof.ts'
@@ -105,6 +105,7 @@ export function createRequestSecurity({ outgoing, clock, certificates, sealer }:
     jwtResponseModes: { enabled: true },
     webMessageResponseMode: { enabled: true, ack: 'individual-draft-01' },
     jwtIntrospection: { enabled: true },
+    jwtUserinfo: { enabled: true },
     fapi: {
       enabled: true,
       profile: (_ctx: unknown, client: Client) => (isFapi2(client) ? '2.0' : undefined),
@@ -133,8 +134,11 @@ export function createRequestSecurity({ outgoing, clock, certificates, sealer }:
     clientAuthSigningAlgValues: [...signatureAlgs],
     dPoPSigningAlgValues: [...proofAlgs],
     requestObjectSigningAlgValues: [...signatureAlgs],
-    authorizationSigningAlgValues: [...signatureAlgs],
-    introspectionSigningAlgValues: [...signatureAlgs],
+    // Of the keys that sign, those that a client may register: one of PS256 is there for tokens of APIs alone
+    idTokenSigningAlgValues: [...ownAlgs],
+    userinfoSigningAlgValues: [...ownAlgs],
+    authorizationSigningAlgValues: [...ownAlgs],
+    introspectionSigningAlgValues: [...ownAlgs],
   } satisfies Configuration['enabledJWA']
 
   return { features, options, algs }

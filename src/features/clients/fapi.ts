@@ -75,6 +75,7 @@ const signed = [
   'id_token_signed_response_alg',
   'authorization_signed_response_alg',
   'introspection_signed_response_alg',
+  'userinfo_signed_response_alg',
   'token_endpoint_auth_signing_alg',
   'request_object_signing_alg',
   'backchannel_authentication_request_signing_alg',

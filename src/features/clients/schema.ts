@@ -7,7 +7,7 @@ import { cibaContradictions, cibaFields, cibaGrant, deliveryModeOf } from './cib
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
 import { logoutContradictions, logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
-import { authMethods, securityContradictions, securityFields } from './security-schema.ts'
+import { authMethods, ownAlgs, securityContradictions, securityFields } from './security-schema.ts'
 import { isWebAddress, webAddress } from './web-address.ts'
 
 export const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -78,7 +78,7 @@ export const ClientFields = z.strictObject({
   contacts: z.array(z.email().max(254)).max(10).optional(),
   default_max_age: z.int().min(0).max(31_536_000).optional(),
   require_auth_time: z.boolean().optional(),
-  id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
+  id_token_signed_response_alg: z.enum(ownAlgs).optional(),
   subject_type: z.literal('public').default('public'),
   require_pkce: z.boolean().default(true),
   refresh_grace_seconds: z.int().min(0).max(60).optional(),

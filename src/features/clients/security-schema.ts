@@ -6,7 +6,7 @@ import { KeySet, signatureAlgs } from './client-keys.ts'
 import { calledAddress } from './web-address.ts'
 
 /** What is signed for it: there is a key of each in every installation. */
-const ownAlgs = ['RS256', 'ES256', 'EdDSA'] as const
+export const ownAlgs = ['RS256', 'ES256', 'EdDSA'] as const
 
 export const authMethods = [
   'none',
@@ -51,6 +51,8 @@ export const securityFields = {
   authorization_signed_response_alg: z.enum(ownAlgs).optional(),
   /** RFC 9701 §6. */
   introspection_signed_response_alg: z.enum(ownAlgs).optional(),
+  /** OIDC Core §5.3.2: userinfo as a JWT. */
+  userinfo_signed_response_alg: z.enum(ownAlgs).optional(),
   /** RFC 9449 §5.2. */
   dpop_bound_access_tokens: z.boolean().optional(),
   /** RFC 8705 §2.1.2: whom the certificate names; one of them. */
