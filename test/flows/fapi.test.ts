@@ -91,6 +91,16 @@ describe('a client with profile fapi2', () => {
     }
     expect([await ask(8), await ask(75)]).toEqual([200, 401])
   })
+
+  it('may have proofs of possession that are 10 seconds ahead, and not a minute (§5.3.2.1)', async () => {
+    const ask = async (ahead: number) => {
+      const headers = await dpop(key, { url: tokenUrl }, { claims: { iat: now() + ahead } })
+      const { status, body } = await rp.post('/oauth2/token', { grant_type: 'client_credentials' }, headers)
+      return [status, body.error]
+    }
+    expect(await ask(8)).toEqual([200, undefined])
+    expect(await ask(75)).toEqual([400, 'invalid_dpop_proof'])
+  })
 })
 
 describe('FAPI 2.0 refuses of it', () => {
