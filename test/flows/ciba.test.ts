@@ -13,6 +13,8 @@ const cibaGrant = 'urn:openid:params:grant-type:ciba'
 let app: TestApp
 let smtp: SmtpCatcher
 const pings: { authorization: string | undefined; body: string }[] = []
+/** What the next ping is answered with. */
+let answers: number[] = []
 const bank = createServer((request, response) => {
   let body = ''
   request.on('data', (chunk) => {
@@ -20,7 +22,9 @@ const bank = createServer((request, response) => {
   })
   request.on('end', () => {
     pings.push({ authorization: request.headers.authorization, body })
-    response.writeHead(204).end()
+    const [status = 204, ...rest] = answers
+    answers = rest
+    response.writeHead(status, status === 301 ? { location: '/elsewhere' } : {}).end()
   })
 })
 
@@ -118,6 +122,20 @@ describe('an app that asks', () => {
       .poll(() => pings, { timeout: 10_000 })
       .toEqual([{ authorization: `Bearer ${token}`, body: JSON.stringify({ auth_req_id }) }])
     expect((await poll(auth_req_id, 'bell')).status).toBe(200)
+  })
+
+  it('is told once, whatever it answers: it need not hear of it to ask', async () => {
+    for (const status of [200, 301, 401, 403]) {
+      pings.length = 0
+      answers = [status]
+      const { auth_req_id } = await asked({ client_notification_token: 'a-token-of-chance' }, 'bell')
+      await dev(auth_req_id, { action: 'allow' })
+      await expect.poll(() => pings.length, { timeout: 10_000 }).toBe(1)
+      expect((await poll(auth_req_id, 'bell')).status).toBe(200)
+    }
+    // The queue tries again after some three seconds where it does
+    await new Promise((resolve) => setTimeout(resolve, 5_000))
+    expect(pings).toHaveLength(1)
   })
 
   it('gets a token for an API, and may know the person by an ID token of before', async () => {

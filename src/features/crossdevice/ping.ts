@@ -2,7 +2,7 @@
 // together with it. Whoever is not told may still ask.
 
 import type { Write } from '../../platform/compose.ts'
-import type { OutboundFetch } from '../../platform/outbound.ts'
+import { OutboundError, type OutboundFetch } from '../../platform/outbound.ts'
 import type { Queue } from '../../platform/queue.ts'
 import type { CrossDeviceStore } from './store.ts'
 
@@ -33,13 +33,25 @@ export function createPing({ store, sealer, endpointOf, call }: PingDeps) {
     const endpoint = found && (await endpointOf(found.clientId))
     if (!found || endpoint === undefined) return
     const ping: Ping = JSON.parse(sealer.open(found.sealed, sealedPlace(id)).toString('utf8'))
-    const { status } = await call(endpoint, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${ping.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ auth_req_id: ping.authReqId }),
-    })
+    const status = await send(endpoint, ping)
     // CIBA §10.2: 200 and 204 alike; 401 and 403 will not get better
     if (status >= 500 || status === 429) throw new Error(`the app answered ${status}`)
+  }
+
+  /** What the app answered; 0 for what is refused here, such as a redirect, and will not get better either. */
+  async function send(endpoint: string, { token, authReqId }: Ping): Promise<number> {
+    const answer = call(endpoint, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ auth_req_id: authReqId }),
+    })
+    return answer.then(
+      ({ status }) => status,
+      (error) => {
+        if (error instanceof OutboundError) return 0
+        throw error
+      },
+    )
   }
 
   return { task }
