@@ -1,4 +1,5 @@
-// Owns POST /dev/ciba/:auth_req_id, by which a test bench answers in a person's place. Mounted with test hooks only.
+// Owns POST /dev/ciba/:auth_req_id, by which a test bench answers in a person's place: with JSON, or with ?action= and
+// no body, as the suites of the OpenID Foundation ask. Mounted with test hooks only.
 import type Router from '@koa/router'
 import { z } from 'zod'
 import type { Asks } from '../features/crossdevice/ask-service.ts'
@@ -20,7 +21,8 @@ const Answer = z.strictObject({ action: z.enum(['allow', 'deny']) })
 export function mountDevCiba({ router, asks, approval, clock }: DevCibaDeps): void {
   router.post('/dev/ciba/:code', async (ctx) => {
     ctx.state.wants = 'json'
-    const { action } = parse(Answer, await readJson(ctx))
+    const { action: named } = ctx.query
+    const { action } = parse(Answer, named === undefined ? await readJson(ctx) : { action: named })
     const request = await asks.holdByCode(String(ctx.params.code))
     if (!request) throw notFound()
     if (action === 'allow') await approval.allow(ctx, request, { authTime: clock.seconds() })

@@ -276,6 +276,12 @@ describe('POST /dev/ciba', () => {
     expect((await dev(auth_req_id, { action: 'deny' })).status).toBe(200)
     expect((await dev(auth_req_id, { action: 'allow' })).status).toBe(404)
     expect((await poll(auth_req_id)).body.error).toBe('access_denied')
+    const { auth_req_id: other } = await asked()
+    const url = `${app.issuer}/dev/ciba/${other}`
+    expect((await fetch(`${url}?action=perhaps`, { method: 'POST' })).status).toBe(400)
+    expect((await fetch(`${url}?action=allow&action=deny`, { method: 'POST' })).status).toBe(400)
+    expect((await fetch(`${url}?action=allow`, { method: 'POST' })).status).toBe(200)
+    expect((await poll(other)).status).toBe(200)
     const plain = await startApp()
     const closed = await fetch(`${plain.issuer}/dev/ciba/${auth_req_id}`, { method: 'POST' })
     expect(closed.status).toBe(404)
