@@ -1,9 +1,22 @@
 // Calls to addresses that somebody configured: none reaches this machine or its neighbours (class U).
 
-import type { AddressInfo } from 'node:net'
-import { createServer, type Server } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AddressInfo, LookupFunction } from 'node:net'
+import { createServer, isIP, type Server } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createOutbound, isPublicAddress, OutboundError } from '../../src/platform/outbound.ts'
+import { unreachableAddresses, unreachableHosts } from '../support/unreachable-hosts.ts'
+
+const { answers } = vi.hoisted(() => ({ answers: new Map<string, string[]>() }))
+/** A name server that answers for the names of a test, and the real one for the others. */
+vi.mock('node:dns', async (load) => {
+  const real = await load<typeof import('node:dns')>()
+  const lookup: LookupFunction = (name, options, callback) => {
+    const found = answers.get(name)?.map((address) => ({ address, family: isIP(address) || 6 }))
+    if (found) callback(null, found)
+    else real.lookup(name, { ...options, all: true }, callback)
+  }
+  return { ...real, lookup }
+})
 
 let listener: Server
 let connections = 0
@@ -18,75 +31,29 @@ beforeAll(async () => {
 })
 afterAll(() => listener.close())
 
-const hosts = [
-  '127.0.0.1',
-  '127.1',
-  '127.255.255.254',
-  '2130706433',
-  '0x7f000001',
-  '0177.0.0.1',
-  '0x7f.1',
-  '0.0.0.0',
-  '0',
-  '10.0.0.1',
-  '10.255.255.255',
-  '100.64.0.1',
-  '100.127.255.255',
-  '169.254.169.254',
-  '169.254.0.1',
-  '172.16.0.1',
-  '172.31.255.255',
-  '192.0.0.1',
-  '192.0.2.1',
-  '192.88.99.1',
-  '192.168.0.1',
-  '192.168.255.255',
-  '198.18.0.1',
-  '198.19.255.255',
-  '198.51.100.7',
-  '203.0.113.9',
-  '224.0.0.1',
-  '239.255.255.255',
-  '240.0.0.1',
-  '255.255.255.255',
-  '[::]',
-  '[::1]',
-  '[::ffff:127.0.0.1]',
-  '[::ffff:169.254.169.254]',
-  '[::ffff:10.0.0.1]',
-  '[::ffff:7f00:1]',
-  '[::127.0.0.1]',
-  '[64:ff9b::7f00:1]',
-  '[64:ff9b::a9fe:a9fe]',
-  '[64:ff9b:1::1]',
-  '[100::1]',
-  '[2001::1]',
-  '[2001:db8::1]',
-  '[2001:10::1]',
-  '[2002:7f00:1::]',
-  '[2002:a9fe:a9fe::]',
-  '[2620:4f:8000::1]',
-  '[3fff::1]',
-  '[5f00::1]',
-  '[fc00::1]',
-  '[fd00::1]',
-  '[fd12:3456:789a::1]',
-  '[fe80::1]',
-  '[fec0::1]',
-  '[ff02::1]',
-  '[ff0e::1]',
-  'localhost',
-  'LOCALHOST',
-  'localhost.',
-  'ip6-localhost',
-]
-
 describe('a call', () => {
   const fetch = createOutbound({ testHooks: false, timeoutMs: 2_000 })
 
-  it.each(hosts)('does not reach https://%s', async (host) => {
+  it.each(unreachableHosts)('does not reach https://%s', async (host) => {
     await expect(fetch(`https://${host}:${port}/`)).rejects.toThrow()
     expect(connections).toBe(0)
+  })
+
+  it.each(unreachableAddresses)('does not follow a name to %s', async (address) => {
+    answers.set('rebound.example', [address])
+    answers.set('half.example', ['93.184.216.34', address])
+    for (const name of ['rebound.example', 'half.example'])
+      await expect(fetch(`https://${name}:${port}/`)).rejects.toThrow('is not a public address')
+    expect(connections).toBe(0)
+  })
+
+  it('looks at what a name leads to once more when it is called again', async () => {
+    answers.set('moving.example', ['127.0.0.1'])
+    const inside = createOutbound({ testHooks: true, timeoutMs: 2_000 })
+    await expect(inside(`http://moving.example:${port}/`)).rejects.toThrow('socket hang up')
+    expect(connections).toBe(1)
+    answers.set('moving.example', ['192.168.1.1'])
+    await expect(inside(`http://moving.example:${port}/`)).rejects.toThrow('is not a public address')
   })
 
   it.each([
