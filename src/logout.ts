@@ -7,6 +7,7 @@ import type { ClientCache } from './features/clients/cache.ts'
 import type { Clock } from './kernel/time.ts'
 import { createBackChannelLogout } from './oidc/back-channel-logout.ts'
 import { createLogoutTokens } from './oidc/logout-tokens.ts'
+import { createSubjects, type SubjectsDeps } from './oidc/subjects.ts'
 import type { Log } from './platform/log.ts'
 import { createOutbound } from './platform/outbound.ts'
 import type { Queue } from './platform/queue.ts'
@@ -19,13 +20,14 @@ export type LogoutDeps = {
   audit: Audit
   clientCache: Pick<ClientCache, 'find'>
   signingKeys: Pick<SigningKeyStore, 'list'>
-}
+} & SubjectsDeps
 
-export function createLogout({ config, clock, clientCache, signingKeys, ...deps }: LogoutDeps) {
+export function createLogout({ config, clock, clientCache, signingKeys, sealer, ...deps }: LogoutDeps) {
   const { issuer, testHooks } = config
   return createBackChannelLogout({
     ...deps,
     findClient: clientCache.find,
+    subjectOf: createSubjects({ sealer }),
     mint: createLogoutTokens({ issuer, clock, listKeys: signingKeys.list }),
     call: createOutbound({ testHooks, timeoutMs: limits.logoutTimeoutMs }),
   })

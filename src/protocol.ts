@@ -35,8 +35,10 @@ import { createResources, type Resources } from './oidc/resources.ts'
 import { createRestart } from './oidc/restart.ts'
 import { createScreens } from './oidc/screens.ts'
 import { storedSigner } from './oidc/signer.ts'
+import { createSubjects } from './oidc/subjects.ts'
 import { createInnerSecret } from './oidc/token-desk.ts'
 import { createTokenState, type StateOf } from './oidc/token-state.ts'
+import { createVeiledSessions, type VeiledSessions } from './oidc/veiled-sessions.ts'
 import { createMessages } from './platform/i18n.ts'
 import { createLimiter } from './platform/limiter.ts'
 import { loadTemplates } from './platform/templates.ts'
@@ -94,10 +96,12 @@ type GrantDeps = {
   claims: ReturnType<typeof createClaims>
   resources: Resources
   stateOf: StateOf
+  standingBehind: VeiledSessions['standingBehind']
 }
 
 /** Grants beside those of oidc-provider. */
-function createGrants({ config, services }: AppOptions, { claims, resources, stateOf, outgoing }: GrantDeps) {
+function createGrants({ config, services }: AppOptions, deps: GrantDeps) {
+  const { claims, resources, outgoing } = deps
   const record = (event: AuditEvent) => stage(currentUnit(), services.audit.recordWrite(event))
   return {
     firstPartyGrant: createFirstPartyGrant({
@@ -109,9 +113,8 @@ function createGrants({ config, services }: AppOptions, { claims, resources, sta
       ...config,
       ...services,
       ...claims,
-      resources,
+      ...deps,
       findClient: services.clientCache.find,
-      stateOf,
       record,
     }),
     jwtBearer: createJwtBearer({
@@ -160,7 +163,8 @@ export function createProtocol(options: AppOptions) {
   const { renderer } = pages
   const certificates = createClientCertificates({ config, clock: services.clock })
   const outgoing = createOutgoing({ clock: services.clock, call: services.outbound })
-  const claims = createClaims({ artifacts, findClient: clientCache.find })
+  const { veil, standingBehind } = createVeiledSessions(services)
+  const claims = createClaims({ artifacts, findClient: clientCache.find, veil })
   const resources = createResources({
     accessTokenAlg: config.accessTokenAlg,
     findClient: clientCache.find,
@@ -173,7 +177,13 @@ export function createProtocol(options: AppOptions) {
     findClient: findApp,
     browserHash: browser.hash,
   })
-  const stateOf = createTokenState({ artifacts, findClient: clientCache.find, clock: services.clock })
+  const subjectOf = createSubjects(services)
+  const subjectFor = async (clientId: string, accountId: string) => {
+    const client = await clientCache.find(clientId)
+    if (!client) throw new Error(`${clientId} went while a person was named to it`)
+    return subjectOf(client, accountId)
+  }
+  const stateOf = createTokenState({ ...services, findClient: clientCache.find, subjectOf, standingBehind })
   const frontChannel = createFrontChannelLogout({
     issuer: config.issuer,
     renderer,
@@ -184,15 +194,16 @@ export function createProtocol(options: AppOptions) {
     cookies,
     browser,
     restart,
-    screens: createScreens({ renderer, restart, artifacts, findApp, frontChannel }),
+    screens: createScreens({ renderer, restart, artifacts, findApp, frontChannel, subjectFor }),
     claims,
     resources,
     security: createRequestSecurity({ ...services, certificates, outgoing }),
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
-    ...createGrants(options, { claims, resources, stateOf, outgoing }),
+    ...createGrants(options, { claims, resources, stateOf, standingBehind, outgoing }),
     ...createCrossDevices(options),
     innerSecret: createInnerSecret(),
     stateOf,
+    subjectFor,
   }
 }
 

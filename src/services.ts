@@ -39,6 +39,7 @@ import { createClientCache } from './features/clients/cache.ts'
 import { saveFirstParty } from './features/clients/first-party-store.ts'
 import { createClientLogos } from './features/clients/logos.ts'
 import { createLogosStore } from './features/clients/logos-store.ts'
+import { createSectorCheck } from './features/clients/sector-document.ts'
 import { certificateOffer } from './features/clients/security-schema.ts'
 import { createSelfRegistration } from './features/clients/self-registration.ts'
 import { createClients } from './features/clients/service.ts'
@@ -247,7 +248,9 @@ function createClientFeatures(
   const audienceProblems = createAudiences({ store: createAudienceStore(db) }).problemsOf
   const shared = { db, clock, audit }
   const certificates = certificateOffer(config.mutualTls)
-  const registry = { ...shared, store: clientStore, endAllOfClient, audienceProblems, certificates }
+  const sectorProblems = createSectorCheck({ call: outbound })
+  const checks = { audienceProblems, sectorProblems, certificates }
+  const registry = { ...shared, ...checks, store: clientStore, endAllOfClient }
   const clients = createClients(registry)
   const selfRegistration = createSelfRegistration({ clients, store: clientStore, clock })
   const reuseNotice = createReuseNotice({
@@ -310,7 +313,7 @@ function createFeatures(platform: Platform, sealer: Sealer) {
     ...registered,
     ...inTeams,
     ...keys,
-    backChannelLogout: createLogout({ ...platform, ...keys, audit, clientCache }),
+    backChannelLogout: createLogout({ ...platform, ...keys, sealer, audit, clientCache }),
     upstreams: createUpstreams({ db, store: createUpstreamStore(db), sealer, clock, audit }),
     ...departure,
     ...createWebhookFeature({ ...platform, sealer, audit, outbox }),

@@ -53,7 +53,8 @@ export function createDoorContext(deps: DoorContextDeps) {
     const sessionUid = standingOf(claims.jti)?.sessionUid
     if (!state?.person || !state.account || sessionUid === undefined) return undefined
     const scopes = new Set(claims.scope?.split(' '))
-    return { accountId: claims.sub, sessionUid, scopes, claims: state.person, account: state.account }
+    const { person, account } = state
+    return { accountId: account.id, sessionUid, scopes, claims: person, account }
   }
 
   /** Said before anything is spent: an API that is not open to this door is no reason to use up a code. */

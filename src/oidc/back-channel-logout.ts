@@ -8,11 +8,13 @@ import { OutboundError, type OutboundFetch } from '../platform/outbound.ts'
 import type { Job, Queue } from '../platform/queue.ts'
 import { createSideCalls } from '../platform/side-calls.ts'
 import type { MintLogoutToken } from './logout-tokens.ts'
+import type { SubjectOf } from './subjects.ts'
 
 export type BackChannelLogoutDeps = {
   queue: Pick<Queue, 'enqueueAlone' | 'remove'>
   findClient: (clientId: string) => Promise<ProtocolClient | undefined>
   mint: MintLogoutToken
+  subjectOf: SubjectOf
   call: OutboundFetch
   audit: Pick<Audit, 'recordAlone'>
   log: Log
@@ -22,6 +24,7 @@ export type BackChannelLogout = ReturnType<typeof createBackChannelLogout>
 
 /** The name of its jobs. */
 export const logoutTask = 'logout'
+/** `sub` is the account, whatever the client calls it. */
 type LogoutJob = { clientId: string; sid: string; sub: string; tries: number }
 
 /** After each try that failed: for a day and a night in all, since a session that lives on is a door left open. */
@@ -77,9 +80,11 @@ export function createBackChannelLogout(deps: BackChannelLogoutDeps) {
   }
 
   /** The token is of this try: an older one would have expired on the way. */
-  async function ask(uri: string, { id, metadata }: ProtocolClient, { sub, sid }: LogoutJob) {
-    const alg = metadata.id_token_signed_response_alg
-    const body = new URLSearchParams({ logout_token: await deps.mint({ clientId: id, alg, sub, sid }) })
+  async function ask(uri: string, client: ProtocolClient, { sub: accountId, sid }: LogoutJob) {
+    const alg = client.metadata.id_token_signed_response_alg
+    const sub = deps.subjectOf(client, accountId)
+    const logout_token = await deps.mint({ clientId: client.id, alg, sub, sid })
+    const body = new URLSearchParams({ logout_token })
     try {
       const headers = { 'content-type': 'application/x-www-form-urlencoded' }
       return (await deps.call(uri, { method: 'POST', headers, body: body.toString() })).status

@@ -5,8 +5,10 @@ import type { Artifacts } from '../features/artifacts/service.ts'
 import { admits } from '../features/clients/access.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import { permissionsOf } from '../features/teams/policy.ts'
+import { isId } from '../kernel/secrets.ts'
 import type { Standing } from './access-tokens.ts'
 import { accessOf } from './policy.ts'
+import type { VeiledSessions } from './veiled-sessions.ts'
 
 /** OIDC Core §5.4, and Foyer's own `teams` and `roles`. */
 export const claimsOfScopes = {
@@ -63,11 +65,11 @@ function signInOf({ oidc }: KoaContextWithOIDC): { auth_time?: number; acr?: str
   }
 }
 
+type TokenOfGrant = Partial<Standing> & { expiresWithSession?: boolean; client?: Client }
+
 /** A token for offline access outlives the session it came from. */
-function standingOf(token: object): Standing | undefined {
-  const { grantId, sessionUid, expiresWithSession } = token as Partial<Standing> & {
-    expiresWithSession?: boolean
-  }
+function plainStandingOf(token: TokenOfGrant): Standing | undefined {
+  const { grantId, sessionUid, expiresWithSession } = token
   if (grantId === undefined) return undefined
   return { grantId, ...(expiresWithSession && { sessionUid }) }
 }
@@ -78,14 +80,17 @@ const tellsThePerson = new Set(['authorization', 'resume', 'code_verification', 
 export type ClaimsDeps = {
   artifacts: Pick<Artifacts, 'accountOf'>
   findClient: (clientId: string) => Promise<Pick<ProtocolClient, 'apis'> | undefined>
+  veil: VeiledSessions['veil']
 }
 
-export function createClaims({ artifacts, findClient }: ClaimsDeps) {
+export function createClaims({ artifacts, findClient, veil }: ClaimsDeps) {
   /**
    * What oidc-provider knows of a person. Nobody, when the account is gone or not active, or when the client is not for
    * them: so no grant, refresh or userinfo gives anything.
    */
   async function findAccount(ctx: KoaContextWithOIDC, accountId: string): Promise<Account | undefined> {
+    // A hint may hold the name by which one client knows a person (subjects.ts)
+    if (!isId(accountId)) return undefined
     const account = await artifacts.accountOf(accountId)
     if (account?.status !== 'active') return undefined
     const { client, route } = ctx.oidc
@@ -134,6 +139,12 @@ export function createClaims({ artifacts, findClient }: ClaimsDeps) {
       ...(granted.has('teams') && { teams }),
       ...(wantsPermissions && { permissions: permissionsOf(account) }),
     }
+  }
+
+  /** As the token says it. */
+  function standingOf(token: TokenOfGrant): Standing | undefined {
+    const standing = plainStandingOf(token)
+    return standing && token.client?.subjectType === 'pairwise' ? veil(standing) : standing
   }
 
   return { findAccount, isAdmitted, extraTokenClaims, standingOf }

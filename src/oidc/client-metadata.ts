@@ -1,8 +1,9 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
 import { jwtBearerGrant } from '../features/clients/assertion-schema.ts'
 import { cibaGrant } from '../features/clients/ciba-schema.ts'
+import { deviceGrant } from '../features/clients/elsewhere-grants.ts'
 import { firstPartyGrant } from '../features/clients/first-party.ts'
-import { deviceGrant, tokenExchangeGrant } from '../features/clients/schema.ts'
+import { tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
@@ -23,6 +24,9 @@ const served = new Set<string>([
 const secretElsewhere = 'kept as a hash'
 /** It wants to hold an https address for pings too; they are sent by features/crossdevice, to the one registered. */
 const pingedElsewhere = 'https://pinged-by-foyer.invalid/'
+
+/** And to read the document of a sector each time; it was read when the client was registered. */
+const sectorElsewhere = 'https://sector-read-by-foyer.invalid/'
 
 export type ClientMetadataDeps = {
   findClient: (clientId: string) => Promise<ProtocolClient | undefined>
@@ -55,7 +59,7 @@ type Secret = ProtocolClient['secrets'][number]
 const endOf = ({ expires_at }: Secret): number => expires_at?.getTime() ?? Number.POSITIVE_INFINITY
 
 function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<string, unknown> {
-  const { metadata } = client
+  const { sector_identifier_uri: _, ...metadata } = client.metadata
   const hashes = liveSecrets.map(({ hash }) => hash.toString('base64'))
   return {
     ...metadata,
@@ -64,6 +68,7 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
     ...(metadata.backchannel_client_notification_endpoint !== undefined && {
       backchannel_client_notification_endpoint: pingedElsewhere,
     }),
+    ...(metadata.subject_type === 'pairwise' && { sector_identifier_uri: sectorElsewhere }),
     first_party: client.first_party,
     // Its ID tokens have a `sid` then, as its logout tokens do; for the front channel overrides.ts sees to it
     ...(metadata.backchannel_logout_uri !== undefined && { backchannel_logout_session_required: true }),

@@ -50,6 +50,8 @@ export type ProviderDeps = {
   cookies: CookiePolicy
   cookieKeys: CookieKeys
   signerOf: SignerOf
+  /** How a client knows a person. */
+  subjectFor: (clientId: string, accountId: string) => Promise<string>
   findClientMetadata: (clientId: string) => Promise<Record<string, unknown> | undefined>
 }
 
@@ -166,11 +168,14 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
     issueRefreshToken: policy.issueRefreshToken,
     jwks: { keys: inOrder.map((key) => externalKey(key, deps.signerOf)) },
     loadExistingGrant: policy.loadExistingGrant,
+    pairwiseIdentifier: (_ctx, accountId, client) => deps.subjectFor(client.clientId, accountId),
     pkce: { required: policy.pkceRequired },
     renderError: screens.renderError,
     responseTypes: ['code'],
     revokeGrantPolicy: policy.revokeGrantPolicy,
     routes,
+    sectorIdentifierUriValidate: () => false,
+    subjectTypes: ['public', 'pairwise'],
     ttl: policy.lifetimes(config),
   })
   overridePrototypes(provider, artifacts)

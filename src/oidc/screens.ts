@@ -19,6 +19,8 @@ export type ScreensDeps = {
   artifacts: Pick<Artifacts, 'accountOf'>
   findApp: (clientId: string) => Promise<AppOnPage | undefined>
   frontChannel: FrontChannelLogout
+  /** How a client knows a person. */
+  subjectFor: (clientId: string, accountId: string) => Promise<string>
 }
 
 const routesOfPrograms = new Set([
@@ -61,7 +63,9 @@ function adviceFor({ t }: Translator, status: number): string {
   return t('error.page.advice.again')
 }
 
-export function createScreens({ renderer, restart, artifacts, findApp, frontChannel }: ScreensDeps) {
+export function createScreens(deps: ScreensDeps) {
+  const { renderer, restart, artifacts, findApp, frontChannel } = deps
+
   async function renderError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
     // RFC 6749 §5.2: JSON, whatever the program said it would like to read.
     if (routesOfPrograms.has(ctx.oidc.route)) {
@@ -95,8 +99,14 @@ export function createScreens({ renderer, restart, artifacts, findApp, frontChan
     return apps.filter((app) => app !== undefined)
   }
 
+  async function isProven(ctx: KoaContextWithOIDC): Promise<boolean> {
+    const { session, client } = ctx.oidc
+    if (!session?.accountId || !client) return false
+    return isProvenByHint(ctx, await deps.subjectFor(client.clientId, session.accountId))
+  }
+
   async function logoutSource(ctx: KoaContextWithOIDC): Promise<void> {
-    if (isProvenByHint(ctx)) {
+    if (await isProven(ctx)) {
       await endSession(ctx)
       return leave(ctx)
     }

@@ -20,15 +20,15 @@ export async function endSession(ctx: KoaContextWithOIDC): Promise<void> {
 
 /**
  * RP-Initiated Logout 1.0 §2: whoever shows an ID token of this very session need not be asked. oidc-provider has
- * verified the hint by then: that it signed it, for a client that exists.
+ * verified the hint by then: that it signed it, for a client that exists. `subject` is how that client knows the person.
  */
-export function isProvenByHint(ctx: KoaContextWithOIDC): boolean {
+export function isProvenByHint(ctx: KoaContextWithOIDC, subject: string): boolean {
   const { session, client, entities } = ctx.oidc
   const hint: unknown = entities.IdTokenHint?.payload
-  if (!session?.accountId || !client || typeof hint !== 'object' || hint === null) return false
+  if (!session || !client || typeof hint !== 'object' || hint === null) return false
   const { sub, sid } = hint as { sub?: unknown; sid?: unknown }
   const authorization = session.authorizations?.[client.clientId]
-  const isOfSession = sub === session.accountId && authorization !== undefined
+  const isOfSession = sub === subject && authorization !== undefined
   return isOfSession && (sid === undefined || sid === authorization.sid)
 }
 

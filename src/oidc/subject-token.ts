@@ -7,9 +7,9 @@ import {
   looksLikeJwt,
   type ReadAccessToken,
   type Standing,
-  standingOf,
 } from './access-tokens.ts'
 import type { StateOf } from './token-state.ts'
+import type { VeiledSessions } from './veiled-sessions.ts'
 
 /** RFC 8693 §4.1: who acts for the person, and inside it who did before. */
 export type Actor = { sub: string; client_id: string; act?: Actor }
@@ -56,24 +56,29 @@ async function readOpaque(provider: Provider, token: string): Promise<Read | und
   return { claims, standing }
 }
 
-function readStructured(read: ReadAccessToken, token: string): Read | undefined {
-  const claims = read(token)
-  const standing = claims && standingOf(claims.jti)
-  return standing && { claims, standing }
+export type SubjectDeps = {
+  provider: Provider
+  read: ReadAccessToken
+  stateOf: StateOf
+  standingBehind: VeiledSessions['standingBehind']
 }
 
-export type SubjectDeps = { provider: Provider; read: ReadAccessToken; stateOf: StateOf }
-
 /** Nothing for every token that is not good now, is not ours, or is a client's own. */
-export function createSubjectReader({ provider, read, stateOf }: SubjectDeps) {
+export function createSubjectReader({ provider, read, stateOf, standingBehind }: SubjectDeps) {
+  function readStructured(token: string): Read | undefined {
+    const claims = read(token)
+    const standing = claims && standingBehind(claims.jti)
+    return standing && { claims, standing }
+  }
+
   return async function subjectOf(token: string): Promise<Subject | undefined> {
-    const found = looksLikeJwt(token) ? readStructured(read, token) : await readOpaque(provider, token)
+    const found = looksLikeJwt(token) ? readStructured(token) : await readOpaque(provider, token)
     if (!found) return undefined
     const { claims, standing } = found
     const state = await stateOf(claims)
     if (!state?.account || !state.grant) return undefined
     return {
-      accountId: claims.sub,
+      accountId: state.account.id,
       clientId: claims.client_id,
       standing,
       expiresAt: claims.exp,

@@ -7,11 +7,15 @@ import type { Artifacts } from '../features/artifacts/service.ts'
 import { admits } from '../features/clients/access.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
-import { type AccessTokenClaims, standingOf } from './access-tokens.ts'
+import type { AccessTokenClaims } from './access-tokens.ts'
+import type { SubjectOf } from './subjects.ts'
+import type { VeiledSessions } from './veiled-sessions.ts'
 
 export type TokenStateDeps = {
   artifacts: Pick<Artifacts, 'jwtState'>
   findClient: (clientId: string) => Promise<ProtocolClient | undefined>
+  subjectOf: SubjectOf
+  standingBehind: VeiledSessions['standingBehind']
   clock: Clock
 }
 
@@ -25,7 +29,9 @@ function formerActors({ act }: AccessTokenClaims): string[] {
   return found
 }
 
-export function createTokenState({ artifacts, findClient, clock }: TokenStateDeps) {
+export function createTokenState(deps: TokenStateDeps) {
+  const { artifacts, findClient, subjectOf, clock } = deps
+
   /** A token that was traded stands on the grant of another client. All through whose hands it went must be good. */
   async function isTraded(
     claims: AccessTokenClaims,
@@ -37,10 +43,14 @@ export function createTokenState({ artifacts, findClient, clock }: TokenStateDep
     return clients.every((client) => client?.enabled && admits(client.metadata.access, account))
   }
 
+  /** By the name that the client knows the person by, or by the one of before it was registered for another. */
+  const isAbout = ({ sub }: AccessTokenClaims, { id }: AccountSnapshot, holder: ProtocolClient): boolean =>
+    sub === id || sub === subjectOf(holder, id)
+
   /** The account as it is now, when all that the token stands on is good; else nothing. */
   return async function stateOf(claims: AccessTokenClaims): Promise<TokenState | undefined> {
     if (claims.exp <= clock.seconds()) return undefined
-    const standing = standingOf(claims.jti)
+    const standing = deps.standingBehind(claims.jti)
     const [state, holder] = await Promise.all([
       artifacts.jwtState(claims.jti, standing),
       findClient(claims.client_id),
@@ -49,7 +59,7 @@ export function createTokenState({ artifacts, findClient, clock }: TokenStateDep
     if (!standing) return claims.sub === claims.client_id ? {} : undefined
 
     const { grant, account } = state
-    if (grant?.payload.accountId !== claims.sub || account?.status !== 'active') return undefined
+    if (!grant || account?.status !== 'active' || !isAbout(claims, account, holder)) return undefined
     if (!admits(holder.metadata.access, account)) return undefined
     if (grant.payload.clientId !== claims.client_id && !(await isTraded(claims, grant.payload, account)))
       return undefined

@@ -254,7 +254,7 @@ describe('client metadata', () => {
   })
 
   it.each([
-    ['an unknown member', { ...web, sector_identifier_uri: 'https://shop.example/x' }, 'unrecognized_keys'],
+    ['an unknown member', { ...web, sector: 'https://shop.example/x' }, 'unrecognized_keys'],
     ['a secret of its own choice', { ...web, client_secret: 'mine' }, 'unrecognized_keys'],
     ['an id of its own choice', { ...web, client_id: 'mine' }, 'unrecognized_keys'],
     ['__proto__', JSON.parse('{"__proto__":{"first_party":true},"redirect_uris":[]}'), 'unrecognized_keys'],
@@ -314,7 +314,7 @@ describe('client metadata', () => {
     ],
     ['HS256', { ...web, id_token_signed_response_alg: 'HS256' }, 'id_token_signed_response_alg'],
     ['no signature', { ...web, id_token_signed_response_alg: 'none' }, 'id_token_signed_response_alg'],
-    ['pairwise subjects', { ...web, subject_type: 'pairwise' }, 'subject_type'],
+    ['subjects of another type', { ...web, subject_type: 'ephemeral' }, 'subject_type'],
     ['a grace of 61 seconds', { ...web, refresh_grace_seconds: 61 }, 'refresh_grace_seconds'],
     ['a grace before its time', { ...web, refresh_grace_seconds: -1 }, 'refresh_grace_seconds'],
     ['a fraction of a second', { ...web, refresh_grace_seconds: 0.5 }, 'refresh_grace_seconds'],

@@ -63,6 +63,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
     clock,
     audit,
     audienceProblems: async () => [],
+    sectorProblems: async () => [],
     certificates: { isOffered: false, hasAuthorities: false },
     endAllOfClient,
   })

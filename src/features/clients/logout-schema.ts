@@ -1,16 +1,13 @@
 // Owns what a registration says of signing out: OpenID Connect Back-Channel Logout 1.0 §2.2 and Front-Channel Logout
 // 1.0 §2.
 import { z } from 'zod'
-import { calledAddress, webAddress } from './web-address.ts'
-
-const hasNoFragment = (text: string): boolean => !text.includes('#')
-const fragment = 'must not contain a fragment'
+import { calledAddress, withoutFragment } from './web-address.ts'
 
 export const logoutFields = {
-  backchannel_logout_uri: calledAddress.refine(hasNoFragment, fragment).optional(),
+  backchannel_logout_uri: calledAddress.optional(),
   /** A client with such an address always gets a `sid`. */
   backchannel_logout_session_required: z.boolean().optional(),
-  frontchannel_logout_uri: webAddress.refine(hasNoFragment, fragment).optional(),
+  frontchannel_logout_uri: withoutFragment.optional(),
   frontchannel_logout_session_required: z.boolean().optional(),
 }
 

@@ -4,13 +4,14 @@ import { z } from 'zod'
 import { shownText } from '../../kernel/shown-text.ts'
 import { assertionContradictions, assertionFields, jwtBearerGrant } from './assertion-schema.ts'
 import { cibaContradictions, cibaFields, cibaGrant, deliveryModeOf } from './ciba-schema.ts'
+import { deviceGrant, signsInElsewhere } from './elsewhere-grants.ts'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
 import { logoutContradictions, logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
+import { sectorContradictions, sectorFields } from './sector-schema.ts'
 import { authMethods, ownAlgs, securityContradictions, securityFields } from './security-schema.ts'
 import { isWebAddress, webAddress } from './web-address.ts'
 
-export const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** RFC 8693 §2.1. */
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const grantTypes = [
@@ -79,7 +80,7 @@ export const ClientFields = z.strictObject({
   default_max_age: z.int().min(0).max(31_536_000).optional(),
   require_auth_time: z.boolean().optional(),
   id_token_signed_response_alg: z.enum(ownAlgs).optional(),
-  subject_type: z.literal('public').default('public'),
+  ...sectorFields,
   require_pkce: z.boolean().default(true),
   refresh_grace_seconds: z.int().min(0).max(60).optional(),
   first_party: z.boolean().default(false),
@@ -128,6 +129,7 @@ export const ClientMetadata = ClientFields.transform(withDefaults)
       ...assertionContradictions(client),
       ...cibaContradictions(client),
       ...logoutContradictions(client),
+      ...sectorContradictions(client),
     ]
     for (const [member, message] of contradicted) refuse([member], message)
   })
@@ -142,7 +144,7 @@ function contradictions(client: Fields): [keyof Fields, string][] {
   const grants: readonly string[] = client.grant_types
   const isPublic = client.token_endpoint_auth_method === 'none'
   const usesCode = grants.includes('authorization_code')
-  const bringsRefresh = usesCode || grants.includes(deviceGrant) || grants.includes(cibaGrant)
+  const bringsRefresh = usesCode || signsInElsewhere(grants)
   const rules: [boolean, keyof Fields, string][] = [
     [usesCode && client.redirect_uris.length === 0, 'redirect_uris', 'must name at least one address'],
     [

@@ -17,6 +17,7 @@ import type { AuditDetails } from '../audit/store.ts'
 import type { ClientAccess } from './access.ts'
 import { firstPartyClient } from './first-party.ts'
 import type { ClientMetadata } from './schema.ts'
+import { isSameSector } from './sector-document.ts'
 import { type CertificateOffer, missingFor, needsSecret } from './security-schema.ts'
 import type { Client, ClientApi, ClientStore, RegistrationTokens, SavedApi } from './store.ts'
 
@@ -27,6 +28,8 @@ export type ClientsDeps = {
   audit: Pick<Audit, 'record'>
   /** What is wrong with whom a client is for: names of roles and ids of teams that are not there. */
   audienceProblems: (access: ClientAccess) => Promise<FieldError[]>
+  /** What is wrong with the document that says what belongs to a client's sector. */
+  sectorProblems: (metadata: ClientMetadata) => Promise<FieldError[]>
   certificates: CertificateOffer
   /** Ends every grant that people gave a client, and with it its tokens. */
   endAllOfClient: (tx: Tx, clientId: string) => Promise<void>
@@ -76,6 +79,7 @@ export function createClients(deps: ClientsDeps) {
     if (needsSecret(metadata) && !secret) throw invalidInput([secretMissing])
     assertServed(metadata)
     await assertAudience(metadata)
+    await assertSector(metadata)
     return db.inTransaction(async (tx) => {
       const client = await store.insert(tx, {
         id,
@@ -109,6 +113,11 @@ export function createClients(deps: ClientsDeps) {
     if (problems.length > 0) throw invalidInput(problems)
   }
 
+  async function assertSector(metadata: ClientMetadata): Promise<void> {
+    const problems = await deps.sectorProblems(metadata)
+    if (problems.length > 0) throw invalidInput(problems)
+  }
+
   const addSecret = (tx: Tx, clientId: string, hash: Buffer): Promise<void> => {
     const now = clock.now()
     return store.insertSecret(tx, { id: newId(now), clientId, hash, now })
@@ -127,6 +136,7 @@ export function createClients(deps: ClientsDeps) {
     assertServed(metadata)
     // What it named before may have been deleted since, and need not be there to stay
     if (!isSameAccess(before.metadata, metadata)) await assertAudience(metadata)
+    if (!isSameSector(before.metadata, metadata)) await assertSector(metadata)
     return db.inTransaction(async (tx) => {
       // First, so that a token that was spent meanwhile is told as that
       if (registration && !(await store.rotateRegistration(tx, id, registration)))

@@ -8,11 +8,13 @@ export const webAddress = z
   .max(2048)
   .refine(isWebAddress, 'must be an https address, or an http one on loopback')
 
+export const withoutFragment = webAddress.refine((text) => !text.includes('#'), 'must not contain a fragment')
+
 /**
  * One that Foyer itself calls. Where its name leads is looked at each time; what is private by itself need not be kept.
  * Loopback is for test benches.
  */
-export const calledAddress = webAddress.refine(
+export const calledAddress = withoutFragment.refine(
   (text) => !URL.canParse(text) || refusalOf(new URL(text), { testHooks: true }) === undefined,
   'must not be in a private network',
 )

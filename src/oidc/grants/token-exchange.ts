@@ -11,6 +11,7 @@ import { assertTakesBearer } from '../policy.ts'
 import type { Resources } from '../resources.ts'
 import { type Actor, createSubjectReader, type ScopesByApi, type Subject } from '../subject-token.ts'
 import type { StateOf } from '../token-state.ts'
+import type { VeiledSessions } from '../veiled-sessions.ts'
 import { ceilingsAt, heldAfter, mayTrade } from './exchange-policy.ts'
 
 const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
@@ -26,6 +27,7 @@ export type TokenExchangeDeps = {
   resources: Pick<Resources, 'getResourceServerInfo'>
   stateOf: StateOf
   findClient: (clientId: string) => Promise<ProtocolClient | undefined>
+  standingBehind: VeiledSessions['standingBehind']
   isAdmitted: (client: Client, accountId: string) => Promise<boolean>
   clock: Clock
   accessTokenTtlSeconds: number
@@ -129,7 +131,7 @@ export function createTokenExchange(deps: TokenExchangeDeps) {
   }
 
   function register(provider: Provider, read: ReadAccessToken): void {
-    const subjectOf = createSubjectReader({ provider, read, stateOf: deps.stateOf })
+    const subjectOf = createSubjectReader({ ...deps, provider, read })
 
     async function handler(ctx: KoaContextWithOIDC): Promise<void> {
       const { params = {} } = ctx.oidc
