@@ -100,6 +100,8 @@ async function measureLists(databaseUrl: string): Promise<boolean> {
       '/teams?limit=100',
       '/teams?search=number77',
       `/teams/${team}/members?limit=100`,
+      `/teams/${team}/invitations?limit=100`,
+      `/teams/${team}/join-codes?limit=100`,
       '/clients?limit=100',
       '/sessions?limit=100',
       '/audit?limit=100',
@@ -132,7 +134,7 @@ type Sent = string | { text: string }
 
 /** What the clockwork of a process sends by itself, and what begins and ends transactions. */
 const clockwork =
-  /^(SELECT 1|BEGIN|COMMIT|LISTEN|DEALLOCATE|DISCARD|EXPLAIN)|graphile_worker|\binstance\b|audit_(unsealed|seals)/
+  /^(SELECT 1|BEGIN|COMMIT|LISTEN|DEALLOCATE|DISCARD|EXPLAIN)|graphile_worker|(FROM|UPDATE) instance\b|audit_(unsealed|seals)/
 
 /** The text of each statement that any connection of this process sends from now on. */
 function noteStatements(): string[] {

@@ -9,6 +9,7 @@ import { createInvitationStore } from './features/teams/invitation-store.ts'
 import { createInvitations } from './features/teams/invitations-service.ts'
 import { createJoinCodeStore } from './features/teams/join-code-store.ts'
 import { createJoinCodes } from './features/teams/join-codes-service.ts'
+import { createLookStore } from './features/teams/look-store.ts'
 import { createMemberStore } from './features/teams/member-store.ts'
 import { createMembers } from './features/teams/members-service.ts'
 import { createOwnership } from './features/teams/ownership-service.ts'
@@ -37,7 +38,7 @@ export function createTeamFeatures({ config, db, clock, sealer, audit, outbox, a
   const store = createTeamStore(db)
   const memberStore = createMemberStore(db)
   const roleStore = createRoleStore(db)
-  const access = createAccess({ teamStore: store, memberStore, roleStore })
+  const access = createAccess({ teamStore: store, lookStore: createLookStore(db), roleStore })
   const shared = { db, clock, audit, access }
   const teams = createTeams({ ...shared, store, memberStore })
   const members = createMembers({ ...shared, store: memberStore })

@@ -27,8 +27,7 @@ function sessionRoutes({ accounts, sessions }: UserPartRoutesDeps): Route[] {
       limit: 'api.read',
       params: ById,
       item: UserSession,
-      async list({ params }, page) {
-        const { id } = await accounts.get(params.id)
+      async list({ params: { id } }, page) {
         const rows = await sessions.listFor(id)
         return pageOf(
           rows.map((row) => presentSession(id, row)),

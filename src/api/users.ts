@@ -16,7 +16,7 @@ export type UserRoutesDeps = {
   deletion: Pick<Deletion, 'remove' | 'restore'>
   recovery: Pick<Recovery, 'start'>
   assignments: Pick<Assignments, 'assertMayAssign'>
-  locks: Pick<Locks, 'isLocked' | 'unlock'>
+  locks: Pick<Locks, 'isLocked' | 'get' | 'unlock'>
   /** Where a mail about a new password leads; `?token=` is added. */
   recoveryUrl: string
 }
@@ -26,12 +26,15 @@ const readOne: Permission = { scope: 'users:read', reach: 'account' }
 const writeAll: Permission = { scope: 'users:write', reach: 'installation' }
 const writeOne: Permission = { scope: 'users:write', reach: 'account' }
 
+const replyOf = ({ account, isLocked }: { account: Account; isLocked: boolean }) => ({
+  body: { ...presentUser(account), password_locked: isLocked },
+  version: account.updatedAt,
+})
+
 const replying =
   ({ locks }: Pick<UserRoutesDeps, 'locks'>) =>
-  async (account: Account) => ({
-    body: { ...presentUser(account), password_locked: await locks.isLocked(account.id) },
-    version: account.updatedAt,
-  })
+  async (account: Account) =>
+    replyOf({ account, isLocked: await locks.isLocked(account.id) })
 
 export function userRoutes(deps: UserRoutesDeps): Route[] {
   return [...peopleRoutes(deps), ...lifeRoutes(deps)]
@@ -84,7 +87,7 @@ function peopleRoutes({ accounts, assignments, locks }: UserRoutesDeps): Route[]
       limit: 'api.read',
       params: ById,
       answer: { status: 200, schema: User },
-      handle: async ({ params }) => replyWith(await accounts.get(params.id)),
+      handle: async ({ params }) => replyOf(await locks.get(params.id)),
     }),
     route({
       method: 'PATCH',

@@ -1,9 +1,10 @@
 // How often a list goes to the database, whatever its length: pages of the management API and of the account.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ManagementDeps, managementRoutes } from '../../src/api/management-routes.ts'
 import { createTransfer } from '../../src/transfer.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { createPerson, type Person } from '../support/browser-less.ts'
-import { all, createManagement } from '../support/management.ts'
+import { admin, all, createManagement } from '../support/management.ts'
 import { ada, createRp } from '../support/rp.ts'
 
 let app: TestApp
@@ -11,10 +12,12 @@ let token: string
 let person: Person
 let teamId: string
 let userId: string
+let tokens: Record<string, string>
 beforeAll(async () => {
   app = await startApp({ env: { FOYER_LOGIN_LAYOUT: 'single' } })
-  const { machineToken } = createManagement(app.issuer)
+  const { machineToken, personToken } = createManagement(app.issuer)
   token = await machineToken(`${all} teams:read`)
+  tokens = { machine: token, administrator: await personToken(admin), owner: await personToken(ada) }
   async function* items() {
     for (let index = 0; index < 300; index += 1) {
       const value = { type: 'user', email: `person-${index}@example.test`, name: `Person ${index}` }
@@ -60,12 +63,44 @@ describe('a page of the management API', () => {
   })
 })
 
-it('a user is shown by four statements, of which one asks whether the password is off', async () => {
+/** Of every route that reads, so that a new one is counted as well; the live events go on and have no count. */
+const reading = managementRoutes({} as ManagementDeps).filter(
+  ({ method, answer }) => method === 'GET' && answer.type === undefined,
+)
+
+describe('whoever asks, an administrator and an owner of the team too,', () => {
+  it.each(reading.map((route) => [route.path, route] as const))(
+    '%s takes at most three statements',
+    async (_, { path, permission }) => {
+      const { ask } = createManagement(app.issuer)
+      const here = path
+        .replace('/users/:id', `/users/${userId}`)
+        .replace('/teams/:id', `/teams/${teamId}`)
+        .replace('/:id', '/unknown')
+        .replace(/:[a-z_]+/, 'unknown')
+      for (const [who, as] of Object.entries(tokens)) {
+        if (who === 'owner' && permission.reach === 'installation') continue
+        const seen = await statementsOf(async () => {
+          expect([200, 404]).toContain((await ask('GET', here, { as })).status)
+        })
+        expect([who, seen.length, seen]).toEqual([who, Math.min(seen.length, 3), seen])
+      }
+    },
+  )
+})
+
+it('a person who is signed in nowhere, and one who is not there, are looked for by the same three', async () => {
   const { ask } = createManagement(app.issuer)
-  const seen = await statementsOf(async () => {
-    expect((await ask('GET', `/users/${userId}`, { as: token })).status).toBe(200)
-  })
-  expect(seen).toHaveLength(4)
+  const nowhere = (await app.services.accounts.findByIdentifier('person-1@example.test'))?.id ?? ''
+  for (const [id, status] of [
+    [nowhere, 200],
+    ['01a22e30-0000-7000-8000-000000000000', 404],
+  ] as const) {
+    const seen = await statementsOf(async () => {
+      expect((await ask('GET', `/users/${id}/sessions`, { as: token })).status).toBe(status)
+    })
+    expect(seen).toHaveLength(3)
+  }
 })
 
 describe('a page of the account', () => {
@@ -77,7 +112,6 @@ describe('a page of the account', () => {
         const { status } = await person.open(`${app.issuer}/account${page}`)
         expect(status).toBe(200)
       })
-      console.log(page, seen)
       expect(seen.length).toBeLessThanOrEqual(3)
     },
   )

@@ -12,6 +12,7 @@ import { createClients } from '../../src/features/clients/service.ts'
 import { createClientStore } from '../../src/features/clients/store.ts'
 import { createAccess } from '../../src/features/teams/access.ts'
 import { createAssignments } from '../../src/features/teams/assignments-service.ts'
+import { createLookStore } from '../../src/features/teams/look-store.ts'
 import { createMemberStore } from '../../src/features/teams/member-store.ts'
 import { createMembers } from '../../src/features/teams/members-service.ts'
 import { createRoleStore } from '../../src/features/teams/role-store.ts'
@@ -50,7 +51,7 @@ export async function createRegistry({ poolSize = 5 }: { poolSize?: number } = {
   const teamStore = createTeamStore(db)
   const memberStore = createMemberStore(db)
   const roleStore = createRoleStore(db)
-  const access = createAccess({ teamStore, memberStore, roleStore })
+  const access = createAccess({ teamStore, lookStore: createLookStore(db), roleStore })
   const teams = createTeams({ db, store: teamStore, memberStore, access, clock, audit })
   const roles = createRoles({ db, store: roleStore, access, clock, audit })
   const { lockAdministrators } = accountStore

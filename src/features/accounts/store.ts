@@ -208,17 +208,18 @@ function beginnings(search: string): [from: string, to: string, words: string] {
   return [from, from + last, words.map((word) => `${word}:*`).join(' & ')]
 }
 
-const columns = `a.id, a.email, a.email_canonical AS "emailCanonical", a.email_verified_at AS "emailVerifiedAt",
+/** Of accounts as `a`, for an `Account`. */
+export const accountColumns = `a.id, a.email, a.email_canonical AS "emailCanonical", a.email_verified_at AS "emailVerifiedAt",
   a.username, a.password_hash IS NOT NULL AS "hasPassword", a.profile, a.roles, a.status, a.system, a.locale,
   a.security_epoch AS "securityEpoch", a.created_at AS "createdAt", a.updated_at AS "updatedAt",
   a.last_seen_at AS "lastSeenAt", a.deleted_at AS "deletedAt"`
 
-const listSql = `SELECT ${columns} FROM accounts a WHERE a.id > $1::uuid ORDER BY a.id LIMIT $2::int`
-const statusSql = `SELECT ${columns} FROM accounts a
+const listSql = `SELECT ${accountColumns} FROM accounts a WHERE a.id > $1::uuid ORDER BY a.id LIMIT $2::int`
+const statusSql = `SELECT ${accountColumns} FROM accounts a
   WHERE a.status = $3::text AND a.id > $1::uuid ORDER BY a.id LIMIT $2::int`
 
 // Ranges instead of LIKE, whose beginning a plan that was made for every value does not see
-export const searchSql = `SELECT ${columns} FROM accounts a
+export const searchSql = `SELECT ${accountColumns} FROM accounts a
   WHERE a.id > $1::uuid AND ($2::text IS NULL OR a.status = $2) AND a.id IN (
     SELECT id FROM accounts
       WHERE email_canonical COLLATE "C" >= $4::text AND email_canonical COLLATE "C" < $5::text

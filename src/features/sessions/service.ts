@@ -2,6 +2,7 @@
 // What ends here is over with the commit: sessions, grants, and the tokens that hang on them.
 import { notFound } from '../../kernel/errors.ts'
 import type { EventType } from '../../kernel/events.ts'
+import { isId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit, AuditEvent } from '../audit/service.ts'
@@ -26,7 +27,8 @@ const uidShape = /^[\w-]{1,64}$/
 export function createSessions({ db, store, clock, audit, endAllOf }: SessionsDeps) {
   /** The one seen last comes first. */
   async function listFor(accountId: string, currentUid?: string): Promise<SignedInDevice[]> {
-    const rows = await store.list(accountId, clock.now())
+    const rows = isId(accountId) ? await store.list(accountId, clock.now()) : undefined
+    if (!rows) throw notFound('account_not_found')
     return rows.map((row) => ({
       id: row.uid,
       ...deviceNameOf(row.device_name),

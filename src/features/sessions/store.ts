@@ -26,14 +26,18 @@ export type SessionStore = ReturnType<typeof createSessionStore>
 const mostRows = 200
 
 export function createSessionStore(db: Pick<Db, 'query'>) {
-  const list = (accountId: string, now: Date): Promise<SessionRow[]> =>
-    db.query<SessionRow>({
+  /** Nothing when there is no such account. */
+  async function list(accountId: string, now: Date): Promise<SessionRow[] | undefined> {
+    const rows = await db.query<SessionRow | { uid: null }>({
       name: 'sessions_of_account',
-      text: `SELECT uid, device_name, address, created_at, last_seen_at FROM sessions
-        WHERE account_id = $1::uuid AND expires_at > $2::timestamptz
-        ORDER BY last_seen_at DESC, uid LIMIT ${mostRows}`,
+      text: `SELECT s.uid, s.device_name, s.address, s.created_at, s.last_seen_at
+        FROM accounts a LEFT JOIN sessions s ON s.account_id = a.id AND s.expires_at > $2::timestamptz
+        WHERE a.id = $1::uuid
+        ORDER BY s.last_seen_at DESC, s.uid LIMIT ${mostRows}`,
       values: [accountId, now],
     })
+    return rows.length === 0 ? undefined : rows.filter((row) => row.uid !== null)
+  }
 
   /** A page of everybody's, or of one account's, in the order of their ids. */
   const page = ({ after, limit, accountId, now }: SessionPage): Promise<OwnedSessionRow[]> =>

@@ -3,7 +3,7 @@ import { forbidden, invalidInput, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
 import { isId } from '../../kernel/secrets.ts'
 import type { Tx } from '../../platform/postgres.ts'
-import type { Facts, MemberStore } from './member-store.ts'
+import type { Facts, Looked, LookStore } from './look-store.ts'
 import {
   type About,
   instanceRole,
@@ -22,8 +22,8 @@ import type { Team } from './schema.ts'
 import type { TeamStore } from './store.ts'
 
 export type AccessDeps = {
-  teamStore: Pick<TeamStore, 'findById' | 'lock'>
-  memberStore: Pick<MemberStore, 'findFacts'>
+  teamStore: Pick<TeamStore, 'lock'>
+  lookStore: LookStore
   roleStore: Pick<RoleStore, 'find'>
 }
 
@@ -32,27 +32,21 @@ export type Entered = { team: Team; standing: Standing }
 
 export type Access = ReturnType<typeof createAccess>
 
-export function createAccess({ teamStore, memberStore, roleStore }: AccessDeps) {
+export function createAccess({ teamStore, lookStore, roleStore }: AccessDeps) {
   /** In a team, or, without one, in the whole installation. */
   async function standingOf(actor: Actor, teamId: string | null, tx?: Tx): Promise<Standing> {
     if (actor.kind !== 'account') return standingOfOther(actor)
-    return standingFrom(actor, await memberStore.findFacts({ accountId: actor.id, teamId }, tx))
+    return standingFrom(actor, await lookStore.findFacts({ accountId: actor.id, teamId }, tx))
   }
 
-  async function show(actor: Actor, found: Team | null, tx?: Tx): Promise<Entered> {
-    const standing = found ? await standingOf(actor, found.id, tx) : nobody
-    // A team that one may not see is answered like one that is not there
-    if (!found || !may(standing, 'team.view')) throw notFound('team_not_found')
-    return { team: found, standing }
-  }
-
-  /** To look. */
   const look = async (actor: Actor, teamId: string): Promise<Entered> =>
-    show(actor, isId(teamId) ? await teamStore.findById(teamId) : null)
+    enteredBy(actor, await lookStore.find({ accountId: accountOf(actor), teamId: requireTeamId(teamId) }))
 
   /** To change something: waits for whoever changes something else, and asks on what they left behind. */
-  const enter = async (tx: Tx, actor: Actor, teamId: string): Promise<Entered> =>
-    show(actor, isId(teamId) ? await teamStore.lock(tx, teamId) : null, tx)
+  async function enter(tx: Tx, actor: Actor, teamId: string): Promise<Entered> {
+    const team = await teamStore.lock(tx, requireTeamId(teamId))
+    return visible(team ?? undefined, team ? await standingOf(actor, teamId, tx) : nobody)
+  }
 
   /** What a role is worth in a team; nothing when there is no such role. */
   async function findRole(teamId: string, name: string, tx?: Tx): Promise<Role | undefined> {
@@ -70,6 +64,24 @@ export function createAccess({ teamStore, memberStore, roleStore }: AccessDeps) 
   }
 
   return { standingOf, look, enter, findRole, requireRole }
+}
+
+export const accountOf = (actor: Actor): string | null => (actor.kind === 'account' ? actor.id : null)
+
+/** What is no id of ours names no team. */
+export function requireTeamId(text: string): string {
+  if (!isId(text)) throw notFound('team_not_found')
+  return text
+}
+
+/** By what was found at a look into a team. */
+export const enteredBy = (actor: Actor, { team, facts }: Pick<Looked<unknown>, 'team' | 'facts'>): Entered =>
+  visible(team, team ? standingFrom(actor, facts) : nobody)
+
+/** A team that one may not see is answered like one that is not there. */
+function visible(team: Team | undefined, standing: Standing): Entered {
+  if (!team || !may(standing, 'team.view')) throw notFound('team_not_found')
+  return { team, standing }
 }
 
 /** What somebody is by the facts that were read of them, which only people have. */

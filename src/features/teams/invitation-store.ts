@@ -1,8 +1,10 @@
 // Owns the rows of invitations. Of any number who accept one at the same moment a single one gets it.
-import type { TeamInvitation as InvitationModel } from '../../generated/prisma/client.ts'
+import { type TeamInvitation as InvitationModel, Prisma } from '../../generated/prisma/client.ts'
 import type { Actor } from '../../kernel/events.ts'
 import type { SecretHash } from '../../kernel/secrets.ts'
+import { dateOf } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import { beforeAll, type Looked, look, type TeamPage } from './look-store.ts'
 
 export type InvitationState = 'pending' | 'accepted' | 'revoked' | 'void'
 
@@ -19,6 +21,11 @@ export type StoredInvitation = {
   expiresAt: Date
 }
 
+/** As far as a list shows it. */
+export type Invited = Pick<StoredInvitation, 'id' | 'email' | 'role' | 'state' | 'createdAt' | 'expiresAt'>
+type ListedInvitation = Omit<Invited, 'state' | 'createdAt' | 'expiresAt'> &
+  Record<'state' | 'createdAt' | 'expiresAt', string>
+
 export type NewInvitation = StoredInvitation & { tokenHash: SecretHash }
 
 /** What a mail to somebody needs to know of them and of whoever wrote it. */
@@ -34,13 +41,16 @@ export type Acceptance = { tokenHash: SecretHash; teamId: string; accountId: str
 export type InvitationStore = ReturnType<typeof createInvitationStore>
 
 export function createInvitationStore(db: Pick<Db, 'prisma' | 'query'>) {
-  async function list({ teamId, after, take }: { teamId: string; after?: string; take: number }) {
-    const rows = await db.prisma.teamInvitation.findMany({
-      where: { teamId, ...(after !== undefined && { id: { gt: after } }) },
-      orderBy: { id: 'asc' },
-      take,
-    })
-    return rows.map(present)
+  async function list({ after = beforeAll, take, ...key }: TeamPage): Promise<Looked<Invited>> {
+    const { rows, ...looked } = await look<ListedInvitation>(
+      db,
+      key,
+      Prisma.sql`
+        SELECT i.id, i.email, i.role, i.state, i.created_at AS "createdAt", i.expires_at AS "expiresAt"
+        FROM team_invitations i WHERE i.team_id = ${key.teamId}::uuid AND i.id > ${after}::uuid
+        ORDER BY i.id LIMIT ${take}::int`,
+    )
+    return { ...looked, rows: rows.map(invitedOf) }
   }
 
   async function insert(tx: Tx, { tokenHash, ...invitation }: NewInvitation): Promise<void> {
@@ -135,6 +145,13 @@ const present = ({ tokenHash: _, inviter, state, ...row }: InvitationModel): Sto
   ...row,
   inviter: inviter as Actor,
   state: stateOf(state),
+})
+
+const invitedOf = ({ state, createdAt, expiresAt, ...row }: ListedInvitation): Invited => ({
+  ...row,
+  state: stateOf(state),
+  createdAt: dateOf(createdAt),
+  expiresAt: dateOf(expiresAt),
 })
 
 const stateOf = (text: string): InvitationState =>

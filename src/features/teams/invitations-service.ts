@@ -12,9 +12,9 @@ import { requireEmail } from '../accounts/email.ts'
 import type { Audit } from '../audit/service.ts'
 import { maskEmail } from '../challenges/policy.ts'
 import type { OutboxMail } from '../outbox/schema.ts'
-import { type Access, assertMay } from './access.ts'
+import { type Access, accountOf, assertMay, enteredBy, requireTeamId } from './access.ts'
 import { roleOffered } from './invitation-policy.ts'
-import type { InvitationStore, StoredInvitation } from './invitation-store.ts'
+import type { InvitationStore, Invited, StoredInvitation } from './invitation-store.ts'
 import type { MemberStore } from './member-store.ts'
 import { type Role, type Standing, teamRole } from './policy.ts'
 import type {
@@ -51,7 +51,7 @@ const invitationGone = () => gone('invitation_gone')
 export function createInvitations(deps: InvitationsDeps) {
   const { db, store, memberStore, teamStore, access, sponsors, clock, audit } = deps
 
-  const present = ({ id, email, role, state, createdAt, expiresAt }: StoredInvitation): Invitation => ({
+  const present = ({ id, email, role, state, createdAt, expiresAt }: Invited): Invitation => ({
     id,
     email,
     role,
@@ -62,9 +62,10 @@ export function createInvitations(deps: InvitationsDeps) {
 
   async function list(actor: Actor, { teamId, ...options }: ListMembers): Promise<Page<Invitation>> {
     const page = readPage(options)
-    const { standing } = await access.look(actor, teamId)
-    assertMay(standing, 'invitations.list')
-    return pageOf((await store.list({ teamId, ...page })).map(present), page, ({ id }) => id)
+    const key = { teamId: requireTeamId(teamId), accountId: accountOf(actor) }
+    const { rows, ...looked } = await store.list({ ...key, ...page })
+    assertMay(enteredBy(actor, looked).standing, 'invitations.list')
+    return pageOf(rows.map(present), page, ({ id }) => id)
   }
 
   /** By the address alone, so that it tells nothing about who has it. */

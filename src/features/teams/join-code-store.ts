@@ -1,7 +1,9 @@
 // Owns the rows of join codes. However many use one at the same moment, no more get in than it says.
-import type { TeamJoinCode as JoinCodeModel } from '../../generated/prisma/client.ts'
+import { type TeamJoinCode as JoinCodeModel, Prisma } from '../../generated/prisma/client.ts'
 import type { Actor } from '../../kernel/events.ts'
+import { dateOf } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import { beforeAll, type Looked, look, type TeamPage } from './look-store.ts'
 
 export type StoredJoinCode = {
   id: string
@@ -17,18 +19,27 @@ export type StoredJoinCode = {
   revokedAt: Date | null
 }
 
+/** As far as a list shows it. */
+export type ShownJoinCode = Omit<StoredJoinCode, 'teamId' | 'creator' | 'creatorEpoch'>
+type ListedJoinCode = Pick<ShownJoinCode, 'id' | 'role' | 'uses' | 'maxUses'> &
+  Record<'sealed' | 'createdAt' | 'expiresAt', string> & { revokedAt: string | null }
+
 export type NewJoinCode = Omit<StoredJoinCode, 'uses' | 'revokedAt'> & { codeHmac: Buffer }
 
 export type JoinCodeStore = ReturnType<typeof createJoinCodeStore>
 
 export function createJoinCodeStore(db: Pick<Db, 'prisma' | 'query'>) {
-  async function list({ teamId, after, take }: { teamId: string; after?: string; take: number }) {
-    const rows = await db.prisma.teamJoinCode.findMany({
-      where: { teamId, ...(after !== undefined && { id: { gt: after } }) },
-      orderBy: { id: 'asc' },
-      take,
-    })
-    return rows.map(present)
+  async function list({ after = beforeAll, take, ...key }: TeamPage): Promise<Looked<ShownJoinCode>> {
+    const { rows, ...looked } = await look<ListedJoinCode>(
+      db,
+      key,
+      Prisma.sql`
+        SELECT c.id, encode(c.sealed, 'base64') AS sealed, c.role, c.uses, c.max_uses AS "maxUses",
+          c.created_at AS "createdAt", c.expires_at AS "expiresAt", c.revoked_at AS "revokedAt"
+        FROM team_join_codes c WHERE c.team_id = ${key.teamId}::uuid AND c.id > ${after}::uuid
+        ORDER BY c.id LIMIT ${take}::int`,
+    )
+    return { ...looked, rows: rows.map(shownOf) }
   }
 
   async function insert(tx: Tx, { codeHmac, sealed, ...code }: NewJoinCode): Promise<void> {
@@ -84,6 +95,14 @@ export function createJoinCodeStore(db: Pick<Db, 'prisma' | 'query'>) {
 
   return { list, insert, findFor, findTeam, use, revoke, sweep }
 }
+
+const shownOf = ({ sealed, createdAt, expiresAt, revokedAt, ...row }: ListedJoinCode): ShownJoinCode => ({
+  ...row,
+  sealed: Buffer.from(sealed, 'base64'),
+  createdAt: dateOf(createdAt),
+  expiresAt: dateOf(expiresAt),
+  revokedAt: revokedAt === null ? null : dateOf(revokedAt),
+})
 
 const present = ({ codeHmac: _, creator, ...row }: JoinCodeModel): StoredJoinCode => ({
   ...row,

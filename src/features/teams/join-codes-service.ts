@@ -10,9 +10,9 @@ import type { Limiter } from '../../platform/limiter.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Sealer } from '../../platform/sealer.ts'
 import type { Audit } from '../audit/service.ts'
-import { type Access, assertMay } from './access.ts'
+import { type Access, accountOf, assertMay, enteredBy, requireTeamId } from './access.ts'
 import { roleOffered } from './invitation-policy.ts'
-import type { JoinCodeStore, StoredJoinCode } from './join-code-store.ts'
+import type { JoinCodeStore, ShownJoinCode } from './join-code-store.ts'
 import type { MemberStore } from './member-store.ts'
 import type {
   CreateJoinCode,
@@ -55,7 +55,7 @@ export function createJoinCodes(deps: JoinCodesDeps) {
   const key = sealer.derive('join-code')
   const hmacOf = (code: string): Buffer => createHmac('sha256', key).update(code).digest()
 
-  const present = ({ id, sealed, role, uses, maxUses, createdAt, expiresAt, revokedAt }: StoredJoinCode) => ({
+  const present = ({ id, sealed, role, uses, maxUses, createdAt, expiresAt, revokedAt }: ShownJoinCode) => ({
     id,
     code: sealer.open(Buffer.from(sealed), placeOf(id)).toString('utf8'),
     role,
@@ -69,9 +69,10 @@ export function createJoinCodes(deps: JoinCodesDeps) {
   /** With the codes themselves, which are there to be shown around. */
   async function list(actor: Actor, { teamId, ...options }: ListMembers): Promise<Page<JoinCode>> {
     const page = readPage(options)
-    const { standing } = await access.look(actor, teamId)
-    assertMay(standing, 'join_codes.list')
-    return pageOf((await store.list({ teamId, ...page })).map(present), page, ({ id }) => id)
+    const key = { teamId: requireTeamId(teamId), accountId: accountOf(actor) }
+    const { rows, ...looked } = await store.list({ ...key, ...page })
+    assertMay(enteredBy(actor, looked).standing, 'join_codes.list')
+    return pageOf(rows.map(present), page, ({ id }) => id)
   }
 
   async function create(actor: Actor, input: CreateJoinCode): Promise<JoinCode> {
@@ -198,7 +199,7 @@ const plain = (code: string): string =>
     .toUpperCase()
     .replace(/[\s\p{Pd}\p{Cf}._]/gu, '')
 
-type Life = Pick<StoredJoinCode, 'revokedAt' | 'expiresAt' | 'uses' | 'maxUses'>
+type Life = Pick<ShownJoinCode, 'revokedAt' | 'expiresAt' | 'uses' | 'maxUses'>
 
 function stateOf({ revokedAt, expiresAt, uses, maxUses }: Life, now: Date): JoinCode['state'] {
   if (revokedAt !== null) return 'revoked'

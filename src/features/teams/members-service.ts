@@ -7,9 +7,9 @@ import { isId } from '../../kernel/secrets.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
-import { type Access, assertMay, standingFrom } from './access.ts'
+import { type Access, accountOf, assertMay, enteredBy, requireTeamId } from './access.ts'
 import type { MemberStore } from './member-store.ts'
-import { may, nobody, type Role, teamRole } from './policy.ts'
+import { type Role, teamRole } from './policy.ts'
 import type { ListMembers, Member, OfMember, OfTeam, WithRole } from './schema.ts'
 
 export type MembersDeps = {
@@ -25,13 +25,10 @@ export type Members = ReturnType<typeof createMembers>
 export function createMembers({ db, store, access, clock, audit }: MembersDeps) {
   async function list(actor: Actor, { teamId, ...options }: ListMembers): Promise<Page<Member>> {
     const page = readPage(options)
-    const accountId = actor.kind === 'account' ? actor.id : null
-    const found = isId(teamId) ? await store.list({ teamId, accountId, ...page }) : undefined
-    const standing = found ? standingFrom(actor, found.facts) : nobody
-    // A team that one may not see is answered like one that is not there
-    if (!found || !may(standing, 'team.view')) throw notFound('team_not_found')
-    assertMay(standing, 'members.list')
-    return pageOf(found.members, page, (member) => member.accountId)
+    const key = { teamId: requireTeamId(teamId), accountId: accountOf(actor) }
+    const { rows, ...looked } = await store.list({ ...key, ...page })
+    assertMay(enteredBy(actor, looked).standing, 'members.list')
+    return pageOf(rows, page, (member) => member.accountId)
   }
 
   async function add(actor: Actor, { teamId, accountId, role }: WithRole): Promise<void> {

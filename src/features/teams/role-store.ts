@@ -1,6 +1,8 @@
 // Owns the rows of roles that are not built in, and which accounts hold those of the whole installation.
-import type { Role as RoleModel } from '../../generated/prisma/client.ts'
+import { Prisma, type Role as RoleModel } from '../../generated/prisma/client.ts'
+import { dateOf } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import { type Look, type Looked, look as lookFor } from './look-store.ts'
 import type { OwnRole, StoredRole } from './schema.ts'
 
 /** Where a role counts: in one team, or in the whole installation. */
@@ -8,6 +10,8 @@ export type Home = string | null
 
 export type RoleChange = { permissions?: string[]; description?: string | null; now: Date }
 export type Holder = { roles: string[]; ownRoles: Record<string, string[]> | null }
+
+type ListedRow = Omit<StoredRole, 'updatedAt'> & { updatedAt: string }
 
 export type RoleStore = ReturnType<typeof createRoleStore>
 
@@ -19,6 +23,18 @@ export function createRoleStore(db: Pick<Db, 'prisma'>) {
     return rows.map(present)
   }
 
+  /** All there are, as whoever asks for them looks there. */
+  async function look(key: Look): Promise<Looked<StoredRole>> {
+    const { rows, ...looked } = await lookFor<ListedRow>(
+      db,
+      key,
+      Prisma.sql`
+        SELECT o.name, o.description, o.permissions, o.updated_at AS "updatedAt"
+        FROM roles o WHERE o.home = ${keyOf(key.teamId)} ORDER BY o.name`,
+    )
+    return { ...looked, rows: rows.map((row) => ({ ...row, updatedAt: dateOf(row.updatedAt) })) }
+  }
+
   async function find(
     teamId: Home,
     name: string,
@@ -28,11 +44,12 @@ export function createRoleStore(db: Pick<Db, 'prisma'>) {
     return row && present(row)
   }
 
-  async function listPermissions(): Promise<string[]> {
-    const rows = await db.prisma.$queryRaw<{ name: string }[]>`
-      SELECT DISTINCT unnest(permissions) AS name FROM roles ORDER BY 1`
-    return rows.map(({ name }) => name)
-  }
+  const lookForPermissions = (accountId: string | null): Promise<Looked<{ name: string }>> =>
+    lookFor(
+      db,
+      { accountId, teamId: null },
+      Prisma.sql`SELECT DISTINCT unnest(permissions) AS name FROM roles ORDER BY 1`,
+    )
 
   async function insert(tx: Tx, teamId: Home, role: OwnRole & { now: Date }): Promise<void> {
     const { now, ...data } = role
@@ -92,8 +109,9 @@ export function createRoleStore(db: Pick<Db, 'prisma'>) {
 
   return {
     list,
+    look,
     find,
-    listPermissions,
+    lookForPermissions,
     insert,
     hold,
     lock,

@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/time.ts'
 import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
-import { type Access, assertMay } from './access.ts'
+import { type Access, accountOf, assertMay, enteredBy, requireTeamId, standingFrom } from './access.ts'
 import {
   permissions as builtIn,
   instanceRole,
@@ -56,10 +56,10 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
   /** Built-in ones first. */
   async function list(actor: Actor, home: RoleHome = {}): Promise<ListedRole[]> {
     const { teamId } = home
+    const key = { accountId: accountOf(actor), teamId: teamId === undefined ? null : requireTeamId(teamId) }
+    const { rows, ...looked } = await store.look(key)
     const standing =
-      teamId === undefined
-        ? await access.standingOf(actor, null)
-        : (await access.look(actor, teamId)).standing
+      teamId === undefined ? standingFrom(actor, looked.facts) : enteredBy(actor, looked).standing
     assertMay(standing, needed(home, 'list'))
     const names = teamId === undefined ? instanceRoles : teamRoles
     const given = names.map((name) => ({
@@ -68,7 +68,7 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
       permissions: [...(teamId === undefined ? instanceRole(name) : teamRole(name)).permissions],
       builtIn: true,
     }))
-    return [...given, ...(await store.list(teamId ?? null)).map((role) => ({ ...role, builtIn: false }))]
+    return [...given, ...rows.map((role) => ({ ...role, builtIn: false }))]
   }
 
   /** One by its name, to whoever may see them all. */
@@ -80,8 +80,9 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
 
   /** Every permission that has a name: Foyer's own, and those that some role gives to apps. */
   async function listPermissions(actor: Actor): Promise<string[]> {
-    assertMay(await access.standingOf(actor, null), 'roles.list')
-    return [...new Set([...builtIn, ...(await store.listPermissions())])]
+    const { facts, rows } = await store.lookForPermissions(accountOf(actor))
+    assertMay(standingFrom(actor, facts), 'roles.list')
+    return [...new Set([...builtIn, ...rows.map(({ name }) => name)])]
   }
 
   /** Changes of a team's roles wait for changes of its members, and the other way round. */

@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/time.ts'
 import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import { type Db, isUniqueViolation } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
-import { type Access, assertMay } from './access.ts'
+import { type Access, accountOf, assertMay, standingFrom } from './access.ts'
 import type { MemberStore } from './member-store.ts'
 import { may } from './policy.ts'
 import type { ChangeTeam, CreateTeam, Expected, ListTeams, OfTeam, Team } from './schema.ts'
@@ -59,16 +59,12 @@ export function createTeams({ db, store, memberStore, access, clock, audit }: Te
   /** A page of all teams, or of their own for those who may not see all. */
   async function list(actor: Actor, { search, ...options }: ListTeams = {}): Promise<Page<Team>> {
     const page = readPage(options)
-    const mine = await ownOnly(actor)
     const wanted = search?.trim().slice(0, longestSearch)
-    const rows = await store.list({ ...page, ...mine, ...(wanted && { search: wanted }) })
-    return pageOf(rows, page, ({ id }) => id)
-  }
-
-  async function ownOnly(actor: Actor): Promise<{ memberId?: string }> {
-    if (may(await access.standingOf(actor, null), 'teams.list')) return {}
-    if (actor.kind !== 'account') throw forbidden()
-    return { memberId: actor.id }
+    const key = { accountId: accountOf(actor), ...(wanted && { search: wanted }) }
+    const { facts, all, own } = await store.list({ ...page, ...key })
+    const maySeeAll = may(standingFrom(actor, facts), 'teams.list')
+    if (!maySeeAll && actor.kind !== 'account') throw forbidden()
+    return pageOf(maySeeAll ? all : own, page, ({ id }) => id)
   }
 
   async function update(
