@@ -1,5 +1,6 @@
 // Owns the routes about APIs: their scopes, and which clients may ask for which of them.
 import { z } from 'zod'
+import { ApiIdentifier, ApiScopes } from '../features/clients/api-schema.ts'
 import type { Apis } from '../features/clients/apis-service.ts'
 import type { ManagedApi } from '../features/clients/apis-store.ts'
 import { DetailTypes } from '../features/clients/authorization-details.ts'
@@ -16,15 +17,7 @@ export type ApiRoutesDeps = {
 const read: Permission = { scope: 'clients:read', reach: 'installation' }
 const write: Permission = { scope: 'clients:write', reach: 'installation' }
 
-// RFC 6749 §3.3: scope-token.
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, 'must be one scope')
-const scopes = z.array(scope).max(200)
-/** RFC 8707 §2. */
-const ApiId = Id.refine(
-  (text) => URL.canParse(text) && !text.includes('#'),
-  'must be an absolute URI without a fragment, percent-encoded',
-)
-const ByApi = z.strictObject({ id: ApiId })
+const ByApi = z.strictObject({ id: ApiIdentifier })
 
 export const Api = z.object({
   identifier: z.string(),
@@ -41,12 +34,12 @@ export const Api = z.object({
 })
 const SavedApi = z.strictObject({
   name: shownText(200),
-  scopes,
+  scopes: ApiScopes,
   open_to_all: z.boolean().default(false),
   wants_permissions: z.boolean().default(false),
   authorization_details_types: DetailTypes.default([]),
 })
-const ByApiClient = z.strictObject({ id: ApiId, client_id: Id })
+const ByApiClient = z.strictObject({ id: ApiIdentifier, client_id: Id })
 const Allowed = z.object({
   identifier: z.string(),
   client_id: z.string(),
@@ -54,7 +47,7 @@ const Allowed = z.object({
   serves: z.boolean(),
 })
 /** `serves`: the client is the API itself, and may introspect its tokens. */
-const Allow = z.strictObject({ scopes, serves: z.boolean().default(false) })
+const Allow = z.strictObject({ scopes: ApiScopes, serves: z.boolean().default(false) })
 
 const present = ({
   identifier,

@@ -13,12 +13,14 @@ const operator: Actor = { kind: 'operator' }
 export function addTransferCommands(program: Command, context: Context): void {
   program
     .command('import <file>')
-    .description('bring users, teams and clients along from a file (docs/import.md); - reads stdin')
+    .description(
+      'bring users, teams, roles, APIs and clients along from a file (docs/import.md); - reads stdin',
+    )
     .addOption(new Option('--format <format>', 'what the file is, when it is not clear').choices(formats))
     .action((file: string, { format }: { format?: Format }) => importFile(context, file, format))
   program
     .command('export')
-    .description('write out users, teams and clients as the lines that import takes')
+    .description('write out users, teams, roles, APIs and clients as the lines that import takes')
     .option('--include-secrets', 'hashes of passwords and client secrets too')
     .action(({ includeSecrets = false }: { includeSecrets?: boolean }) =>
       exportAll(context, { secrets: includeSecrets }),

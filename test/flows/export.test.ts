@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTransfer } from '../../src/transfer.ts'
+import { startApp } from '../support/app.ts'
 import { type Ran, runCommand } from '../support/command.ts'
 import { foreignHashes } from '../support/foreign-hashes.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -42,11 +43,29 @@ const others = [
     description: 'Of\nmany',
     members: [{ user: 'person-0', role: 'owner' }],
   },
-  { type: 'team', slug: 'empty', name: 'Empty' },
+  { type: 'team', slug: 'empty', name: 'Empty', updated_at: '2025-02-03T04:05:06.789Z' },
+  { type: 'role', name: 'editor', permissions: ['quests:write', 'quests:read'], description: 'Of quests' },
+  { type: 'role', team: 'acme', name: 'editor', permissions: [] },
+  { type: 'role', team: 'acme', name: 'treasurer', permissions: ['members.list', 'purse:open'] },
+  { type: 'member', team: 'acme', user: 'person-2', role: 'treasurer' },
   ...people.map(({ email }) => ({ type: 'member', team: 'empty', user: email })),
+  {
+    type: 'api',
+    identifier: 'urn:quests',
+    name: 'Quests',
+    scopes: ['quests:write', 'quests:read'],
+    open_to_all: true,
+    wants_permissions: true,
+    authorization_details_types: [
+      { type: 'payment', title: 'A payment', fields: { amount: { kind: 'number', required: true } } },
+    ],
+    created_at: '2024-01-02T03:04:05.678Z',
+  },
+  { type: 'api', identifier: 'https://purse.example/', name: 'Purse', scopes: [] },
   {
     type: 'client',
     client_id: 'shop',
+    default_resource: 'urn:quests',
     client_name: 'Shop',
     redirect_uris: ['https://shop.example/callback'],
     client_secret: 'a-secret-from-the-system-before',
@@ -58,6 +77,8 @@ const others = [
     redirect_uris: ['https://spa.example/callback'],
     token_endpoint_auth_method: 'none',
   },
+  { type: 'api_client', api: 'urn:quests', client: 'shop', scopes: ['quests:read'], serves: true },
+  { type: 'api_client', api: 'https://purse.example/', client: 'spa' },
 ]
 
 const command = (url: string, args: string[], stdin?: string): Promise<Ran> =>
@@ -89,6 +110,24 @@ describe('foyer export', () => {
     // And into where it came from: everything is there
     const back = await command(url, ['import', '-', '--json'], given.stdout)
     expect(JSON.parse(back.stdout)).toMatchObject({ created: 0, refused: [] })
+  })
+
+  it('takes the demo, the APIs of a running installation included, into an empty one and out again', async () => {
+    const app = await startApp()
+    const empty = await createTestDatabase()
+    try {
+      const { exports } = createTransfer(app.services)
+      let given = ''
+      for await (const lines of exports.run(operator, { secrets: true })) given += lines
+      expect(given).toContain(`{"type":"api","identifier":"${app.issuer}/api/v1"`)
+      expect(given).toContain('{"type":"api_client","api":"urn:demo:quests","client":"demo-machine"')
+      const taken = await command(empty.url, ['import', '-', '--json'], given)
+      expect(JSON.parse(taken.stdout)).toMatchObject({ unchanged: 0, refused: [] })
+      expect((await command(empty.url, ['export', '--include-secrets'])).stdout).toBe(given)
+    } finally {
+      await app.close()
+      await empty.drop()
+    }
   })
 
   it('holds no hash unless it is asked to, and leaves out whoever is being deleted', async () => {

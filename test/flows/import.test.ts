@@ -191,7 +191,10 @@ describe('foyer import', () => {
         user('five@example.test', { username: 'five', preferred_username: 'six' }),
         /^\/preferred_username: must be the same/,
       ],
-      ['{"type":"person","email":"x@example.test"}', /^\/type: must be user, team, member, client$/],
+      [
+        '{"type":"person","email":"x@example.test"}',
+        /^\/type: must be user, team, role, member, api, client, api_client$/,
+      ],
       ['', undefined],
       [user('last@example.test'), undefined],
     ]

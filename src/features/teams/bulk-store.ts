@@ -14,7 +14,7 @@ export function createTeamBulkStore(db: Pick<Db, 'query'>) {
     tx: Tx,
     { ids, slugs }: { ids: readonly string[]; slugs: readonly string[] },
   ): Promise<Team[]> => tx.$queryRaw`
-    SELECT id, slug, name, description, created_at AS "createdAt" FROM teams
+    SELECT id, slug, name, description, created_at AS "createdAt", updated_at AS "updatedAt" FROM teams
     WHERE id = ANY (${ids}::uuid[]) OR slug = ANY (${slugs}::text[])`
 
   /** Every change of members goes through the rows of their teams (store.ts), in one order. */
@@ -25,10 +25,10 @@ export function createTeamBulkStore(db: Pick<Db, 'query'>) {
 
   async function insertAll(tx: Tx, teams: readonly Team[]): Promise<Set<string>> {
     const rows = await tx.$queryRaw<{ id: string }[]>`
-      INSERT INTO teams (id, slug, name, description, created_at)
-      SELECT id, slug, name, description, "createdAt"
+      INSERT INTO teams (id, slug, name, description, created_at, updated_at)
+      SELECT id, slug, name, description, "createdAt", "updatedAt"
       FROM jsonb_to_recordset(${JSON.stringify(teams)}::jsonb)
-        AS team (id uuid, slug text, name text, description text, "createdAt" timestamptz)
+        AS team (id uuid, slug text, name text, description text, "createdAt" timestamptz, "updatedAt" timestamptz)
       ON CONFLICT DO NOTHING RETURNING id`
     return new Set(rows.map(({ id }) => id))
   }
@@ -59,7 +59,7 @@ export function createTeamBulkStore(db: Pick<Db, 'query'>) {
   const listAfter = (id: string, take: number): Promise<Team[]> =>
     db.query({
       name: 'teams_export',
-      text: `SELECT id, slug, name, description, created_at AS "createdAt" FROM teams
+      text: `SELECT id, slug, name, description, created_at AS "createdAt", updated_at AS "updatedAt" FROM teams
         WHERE id > $1::uuid ORDER BY id LIMIT $2::int`,
       values: [id, take],
     })

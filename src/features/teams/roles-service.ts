@@ -1,19 +1,17 @@
 // Owns roles that are not built in: named sets of permissions of the installation or of one team. Nobody makes a role
 // that holds more than they do, nor changes one that does.
-import { conflict, type FieldError, invalidInput, notFound } from '../../kernel/errors.ts'
+import { conflict, notFound } from '../../kernel/errors.ts'
 import type { Actor } from '../../kernel/events.ts'
-import { isShowable } from '../../kernel/shown-text.ts'
 import type { Clock } from '../../kernel/time.ts'
 import { assertVersion, nextVersion } from '../../kernel/versions.ts'
 import { type Db, isUniqueViolation, type Tx } from '../../platform/postgres.ts'
 import type { Audit } from '../audit/service.ts'
 import { type Access, accountOf, assertMay, enteredBy, requireTeamId, standingFrom } from './access.ts'
+import { readRoleName, readRoleSet } from './own-roles-policy.ts'
 import {
   permissions as builtIn,
   instanceRole,
   instanceRoles,
-  isInstanceRole,
-  isTeamRole,
   type Permission,
   type Role,
   type Standing,
@@ -43,11 +41,6 @@ export type RolesDeps = {
 export type Roles = ReturnType<typeof createRoles>
 
 type Deed = 'list' | 'define' | 'remove'
-
-const nameShape = /^[a-z][a-z0-9_-]{0,39}$/
-const permissionShape = /^[a-z][a-z0-9_.:-]{0,79}$/
-const mostPermissions = 50
-const longestDescription = 400
 
 export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
   const needed = ({ teamId }: RoleHome, deed: Deed): Permission =>
@@ -92,13 +85,10 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
   }
 
   async function create(actor: Actor, { teamId, ...input }: RoleHome & DefineRole): Promise<StoredRole> {
-    const role = { ...readName(input, teamId), ...readSet(input) }
+    const name = readRoleName(input.name, teamId === undefined ? 'installation' : 'team')
+    const { permissions = [], description = null } = readRoleSet(input)
     const now = clock.now()
-    const made = {
-      name: role.name,
-      permissions: role.permissions ?? [],
-      description: role.description ?? null,
-    }
+    const made = { name, permissions, description }
     try {
       await db.inTransaction(async (tx) => {
         const standing = await enter(tx, actor, { teamId })
@@ -118,7 +108,7 @@ export function createRoles({ db, store, access, clock, audit }: RolesDeps) {
     actor: Actor,
     { teamId, name, expected, ...input }: OfRole & ChangeRole & Expected,
   ): Promise<StoredRole> {
-    const set = readSet(input)
+    const set = readRoleSet(input)
     return db.inTransaction(async (tx) => {
       const standing = await enter(tx, actor, { teamId })
       const before = await lockedFor(tx, standing, { teamId, name, deed: 'define' })
@@ -169,30 +159,3 @@ type Fact = OwnRole & RoleHome & { actor: Actor }
 
 /** Its rank is that of every role that is not built in, wherever it counts. */
 const worth = (permissions: readonly string[]): Role => teamRole('', permissions)
-
-function readName({ name }: { name: string }, teamId: string | undefined): { name: string } {
-  const isTaken = teamId === undefined ? isInstanceRole(name) : isTeamRole(name)
-  if (nameShape.test(name) && !isTaken) return { name }
-  const detail = 'Use lower-case letters, digits, hyphens and underscores, and no name of a built-in role.'
-  throw invalidInput([{ pointer: '/name', code: 'role_name_invalid', detail }])
-}
-
-function readSet<Input extends ChangeRole>(input: Input): ChangeRole {
-  const { permissions, description } = input
-  const errors: FieldError[] = []
-  if (permissions && (permissions.length > mostPermissions || !permissions.every(isPermissionName))) {
-    const detail = `Name at most ${mostPermissions} permissions, such as quests:verify.`
-    errors.push({ pointer: '/permissions', code: 'permission_invalid', detail })
-  }
-  if (description && (description.length > longestDescription || !isShowable(description))) {
-    const detail = `Describe it in at most ${longestDescription} characters.`
-    errors.push({ pointer: '/description', code: 'description_invalid', detail })
-  }
-  if (errors.length > 0) throw invalidInput(errors)
-  return {
-    ...(permissions && { permissions: [...new Set(permissions)].sort() }),
-    ...(description !== undefined && { description: description || null }),
-  }
-}
-
-const isPermissionName = (text: string): boolean => permissionShape.test(text)

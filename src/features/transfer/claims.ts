@@ -39,6 +39,12 @@ function namesOf(record: AnyRecord): [name: string, value: string][] {
       return given({ slug: record.slug, id: record.id })
     case 'client':
       return given({ client_id: record.own.client_id })
+    case 'role':
+      return given({ name: `${record.team ?? ''} ${record.name}` })
+    case 'api':
+      return given({ identifier: record.identifier })
+    case 'api_client':
+      return given({ client: `${record.api} ${record.client}` })
     case 'member':
       return []
   }

@@ -5,12 +5,16 @@ import type { Clock } from '../../kernel/time.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { AccountBulkStore } from '../accounts/bulk-store.ts'
 import type { Audit } from '../audit/service.ts'
+import type { ApiBulkStore } from '../clients/api-bulk-store.ts'
 import type { ClientBulkStore } from '../clients/bulk-store.ts'
 import type { ClientStore } from '../clients/store.ts'
 import type { TeamBulkStore } from '../teams/bulk-store.ts'
+import type { RoleBulkStore } from '../teams/role-bulk-store.ts'
 import { createClaims } from './claims.ts'
+import { createApiClientImport, createApiImport } from './import-apis.ts'
 import { createClientImport } from './import-clients.ts'
 import { createMemberImport } from './import-members.ts'
+import { createRoleImport } from './import-roles.ts'
 import { createTeamImport } from './import-teams.ts'
 import { createUserImport } from './import-users.ts'
 import type { Item } from './item.ts'
@@ -29,6 +33,8 @@ export type ImportDeps = {
   db: Pick<Db, 'inTransaction'>
   accounts: AccountBulkStore
   teams: TeamBulkStore
+  roles: RoleBulkStore
+  apis: ApiBulkStore
   clients: ClientBulkStore
   notify: ClientStore['notify']
   audit: Pick<Audit, 'recordAll' | 'recordAlone'>
@@ -139,13 +145,17 @@ function recordOf(item: Item): AnyRecord | string {
   }
 }
 
-function createTakers({ accounts, teams, clients, notify, audit, clock }: ImportDeps) {
+function createTakers({ accounts, teams, roles, apis, clients, notify, audit, clock }: ImportDeps) {
   const members = createMemberImport({ store: teams, accounts, audit, clock })
+  const ofApis = { store: apis, clients, notify, audit, clock }
   return {
     user: taking('user', createUserImport({ store: accounts, audit, clock })),
     team: taking('team', createTeamImport({ store: teams, members, audit, clock })),
+    role: taking('role', createRoleImport({ store: roles, teams, audit, clock })),
     member: taking('member', members.take),
+    api: taking('api', createApiImport(ofApis)),
     client: taking('client', createClientImport({ store: clients, notify, audit, clock })),
+    api_client: taking('api_client', createApiClientImport(ofApis)),
   } satisfies Record<RecordType, Take<AnyRecord>>
 }
 

@@ -81,7 +81,7 @@ function planFor(record: TeamRecord, there: readonly Team[], now: Date): TeamPla
       slug,
       name,
       createdAt: createdAt ?? now,
-      updatedAt: now,
+      updatedAt: record.updated_at ?? now,
     }
     return { row: { ...made, description: description ?? null }, id: made.id }
   } catch (error) {

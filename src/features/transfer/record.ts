@@ -2,17 +2,37 @@
 import { invalidInput } from '../../kernel/errors.ts'
 import { checkText, parse } from '../../kernel/input.ts'
 import { ClientMetadata } from '../clients/schema.ts'
-import { ClientOwn, MemberRecord, type RecordType, recordTypes, TeamRecord, UserRecord } from './schema.ts'
+import {
+  ApiClientRecord,
+  ApiRecord,
+  ClientOwn,
+  MemberRecord,
+  type RecordType,
+  RoleRecord,
+  recordTypes,
+  TeamRecord,
+  UserRecord,
+} from './schema.ts'
 
 export type ClientRecord = { type: 'client'; own: ClientOwn; metadata: ClientMetadata }
-export type AnyRecord = UserRecord | TeamRecord | MemberRecord | ClientRecord
+export type AnyRecord =
+  | UserRecord
+  | TeamRecord
+  | RoleRecord
+  | MemberRecord
+  | ApiRecord
+  | ClientRecord
+  | ApiClientRecord
 export type RecordOf<Type extends RecordType> = Extract<AnyRecord, { type: Type }>
 
 const readers: Record<RecordType, (value: object) => AnyRecord> = {
   user: (value) => parse(UserRecord, value),
   team: (value) => parse(TeamRecord, value),
   member: (value) => parse(MemberRecord, value),
+  role: (value) => parse(RoleRecord, value),
+  api: (value) => parse(ApiRecord, value),
   client: readClient,
+  api_client: (value) => parse(ApiClientRecord, value),
 }
 
 export function readRecord(value: unknown): AnyRecord {

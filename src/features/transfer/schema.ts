@@ -1,10 +1,13 @@
 // Owns the records that an installation is filled from and emptied into, one JSON object a line: docs/import.md.
 import { z } from 'zod'
 import { isId } from '../../kernel/secrets.ts'
+import { shownText } from '../../kernel/shown-text.ts'
 import { dateOf, fromSeconds } from '../../kernel/time.ts'
 import { isKnownHash } from '../../platform/passwords.ts'
 import { parseEmail } from '../accounts/email.ts'
 import { isRoleName, Locale, Profile, parseUsername } from '../accounts/schema.ts'
+import { ApiIdentifier, ApiScopes } from '../clients/api-schema.ts'
+import { DetailTypes } from '../clients/authorization-details.ts'
 
 const Id = z
   .string()
@@ -89,6 +92,7 @@ export const TeamRecord = z.strictObject({
   name: z.string().max(400),
   description: z.string().max(4000).optional(),
   created_at: Time.optional(),
+  updated_at: Time.optional(),
   members: z
     .array(z.strictObject({ user: Who, role: Role, joined_at: Time.optional() }))
     .max(1000)
@@ -138,5 +142,41 @@ export const ClientOwn = z
   })
 export type ClientOwn = z.output<typeof ClientOwn>
 
-export const recordTypes = ['user', 'team', 'member', 'client'] as const
+/** One that is not built in; without a team it is of the whole installation. */
+export const RoleRecord = z.strictObject({
+  type: z.literal('role'),
+  /** Its slug. */
+  team: z.string().max(64).optional(),
+  name: z.string().max(40),
+  description: z.string().max(4000).optional(),
+  permissions: z.array(z.string().max(200)).max(200),
+  created_at: Time.optional(),
+  updated_at: Time.optional(),
+})
+export type RoleRecord = z.output<typeof RoleRecord>
+
+export const ApiRecord = z.strictObject({
+  type: z.literal('api'),
+  identifier: ApiIdentifier,
+  name: shownText(200),
+  scopes: ApiScopes,
+  open_to_all: z.boolean().default(false),
+  wants_permissions: z.boolean().default(false),
+  authorization_details_types: DetailTypes.default([]),
+  created_at: Time.optional(),
+  updated_at: Time.optional(),
+})
+export type ApiRecord = z.output<typeof ApiRecord>
+
+/** What one client may ask for at one API; `serves`: it is that API. */
+export const ApiClientRecord = z.strictObject({
+  type: z.literal('api_client'),
+  api: z.string().max(200),
+  client: z.string().max(200),
+  scopes: ApiScopes.default([]),
+  serves: z.boolean().default(false),
+})
+export type ApiClientRecord = z.output<typeof ApiClientRecord>
+
+export const recordTypes = ['user', 'team', 'role', 'member', 'api', 'client', 'api_client'] as const
 export type RecordType = (typeof recordTypes)[number]
