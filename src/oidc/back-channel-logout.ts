@@ -87,7 +87,8 @@ export function createBackChannelLogout(deps: BackChannelLogoutDeps) {
     const body = new URLSearchParams({ logout_token })
     try {
       const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-      return (await deps.call(uri, { method: 'POST', headers, body: body.toString() })).status
+      const call = { method: 'POST', headers, body: body.toString(), wants: 'status' } as const
+      return (await deps.call(uri, call)).status
     } catch (error) {
       return error instanceof OutboundError ? 'refused' : 'unreachable'
     }

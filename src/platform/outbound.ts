@@ -17,7 +17,13 @@ export type OutboundAnswer = {
   /** The same as it came, for what is no text. */
   bytes: Buffer
 }
-export type OutboundCall = { method?: 'GET' | 'POST'; headers?: Record<string, string>; body?: string }
+export type OutboundCall = {
+  method?: 'GET' | 'POST'
+  headers?: Record<string, string>
+  body?: string
+  /** The status says it all: whatever else the other end sends, however long, is left there. */
+  wants?: 'status'
+}
 export type OutboundFetch = (url: string, call?: OutboundCall) => Promise<OutboundAnswer>
 
 /** Why a call was not made or its answer not read. Says nothing of what stands at the other end. */
@@ -79,6 +85,14 @@ export function createOutbound({
       outgoing.on('error', reject)
       outgoing.on('socket', (socket) => guard(socket, () => outgoing.end(call.body)))
       outgoing.on('response', (incoming) => {
+        const status = incoming.statusCode ?? 0
+        const isRedirect = status >= 300 && status < 400
+        const settle = (bytes: Buffer) =>
+          resolve({ status, headers: incoming.headers, body: bytes.toString('utf8'), bytes })
+        if (call.wants === 'status' && !isRedirect) {
+          settle(Buffer.alloc(0))
+          return void incoming.destroy()
+        }
         const chunks: Buffer[] = []
         let size = 0
         incoming.on('data', (chunk: Buffer) => {
@@ -88,10 +102,8 @@ export function createOutbound({
         })
         incoming.on('error', reject)
         incoming.on('end', () => {
-          const status = incoming.statusCode ?? 0
-          if (status >= 300 && status < 400) return reject(new OutboundError('a redirect is not followed'))
-          const bytes = Buffer.concat(chunks)
-          resolve({ status, headers: incoming.headers, body: bytes.toString('utf8'), bytes })
+          if (isRedirect) return reject(new OutboundError('a redirect is not followed'))
+          settle(Buffer.concat(chunks))
         })
       })
     })

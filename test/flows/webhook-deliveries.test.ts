@@ -260,7 +260,7 @@ describe('a receiver', () => {
     await elsewhere.close()
   })
 
-  it('that answers a gigabyte is cut off', async () => {
+  it('that answers a gigabyte has got it all the same, and is cut off', async () => {
     let sent = 0
     const chunk = Buffer.alloc(64 * 1024)
     receiver.answer((_, response) => {
@@ -274,7 +274,19 @@ describe('a receiver', () => {
       more()
     })
     await operator.causeFact()
-    await deliveryIs({ state: 'pending', last_error: 'refused' })
+    await deliveryIs({ state: 'delivered', last_status: 200, last_error: null })
     expect(sent).toBeLessThan(64 * 2 ** 20)
+  })
+
+  it('that says it has failed, at whatever length, is tried again', async () => {
+    receiver.answer((_, response) => void response.writeHead(500).end('x'.repeat(2 ** 20)))
+    await operator.causeFact()
+    await deliveryIs({ state: 'pending', tries: 1, last_status: 500, last_error: null })
+  })
+
+  it('that never ends its answer has got it all the same', async () => {
+    receiver.answer((_, response) => void response.writeHead(200).write('still'))
+    await operator.causeFact()
+    await deliveryIs({ state: 'delivered', last_status: 200 })
   })
 })

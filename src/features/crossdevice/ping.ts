@@ -44,6 +44,7 @@ export function createPing({ store, sealer, endpointOf, call }: PingDeps) {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ auth_req_id: authReqId }),
+      wants: 'status',
     })
     return answer.then(
       ({ status }) => status,

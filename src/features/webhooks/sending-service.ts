@@ -101,6 +101,7 @@ export function createSending(deps: SendingDeps) {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body,
+        wants: 'status',
       })
       return { status }
     } catch (error) {
