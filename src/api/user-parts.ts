@@ -4,7 +4,15 @@ import type { Sessions } from '../features/sessions/service.ts'
 import type { Assignments } from '../features/teams/assignments-service.ts'
 import { type Permission, scopedActor } from './caller.ts'
 import { ById, listRoute, noBody, pageOf, type Route, route } from './route.ts'
-import { ByRole, BySession, GrantedRole, presentSession, UserRoles, UserSession } from './users-schema.ts'
+import {
+  ByRole,
+  BySession,
+  GrantedRole,
+  presentSession,
+  RoleHeld,
+  UserRoles,
+  UserSession,
+} from './users-schema.ts'
 
 export type UserPartRoutesDeps = {
   accounts: Pick<Accounts, 'get'>
@@ -71,15 +79,14 @@ const giveRoles: Permission = { scope: 'roles:write', reach: 'installation' }
 
 function roleRoutes({ accounts, assignments }: UserPartRoutesDeps): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/users/:id/roles',
       summary: 'The roles of a person in the installation.',
       permission: { scope: 'roles:read', reach: 'account' },
       limit: 'api.read',
       params: ById,
-      answer: { status: 200, schema: UserRoles },
-      handle: async ({ params }) => ({ body: { data: (await accounts.get(params.id)).roles } }),
+      item: RoleHeld,
+      list: async ({ params }, page) => pageOf((await accounts.get(params.id)).roles, page),
     }),
     route({
       method: 'POST',

@@ -91,7 +91,8 @@ export const presentSession = (
 export const BySession = z.strictObject({ id: Id, session_id: Id })
 export const GrantedRole = z.strictObject({ role: roleName })
 export const ByRole = z.strictObject({ id: Id, role: Id })
-export const UserRoles = z.object({ data: z.array(text) })
+export const RoleHeld = text
+export const UserRoles = z.object({ data: z.array(RoleHeld) })
 export const Deleted = z.object({ id: z.uuid(), status: z.literal('deleted'), erased_at: moment })
 export const Accepted = z.object({ status: z.literal('accepted') })
 

@@ -8,7 +8,7 @@ import type { Output } from './output.ts'
 import type { CliServices } from './services.ts'
 
 export type AccountCommands = {
-  services: Pick<CliServices, 'accounts' | 'tickets' | 'teams' | 'members'>
+  services: Pick<CliServices, 'accounts' | 'tickets' | 'assignments' | 'teams' | 'members'>
   output: Output
   issuer: string
 }
@@ -81,6 +81,17 @@ export async function changeStatus(
       ? `${account.email} is disabled; every session and token has ended.`
       : `${account.email} may sign in again.`,
   )
+}
+
+/** Of the whole installation. One that is there already stays; the last administrator too. */
+export async function changeRole(
+  { services, output }: AccountCommands,
+  { who, role, deed }: { who: string; role: string; deed: 'assign' | 'unassign' },
+): Promise<void> {
+  const { id: accountId, email } = await resolve(services, who)
+  const roles = await services.assignments[deed](operator, { accountId, role })
+  output.data({ id: accountId, roles }, roles.join(' '))
+  output.say(`${email} ${deed === 'assign' ? 'has' : 'no longer has'} the role ${role}.`)
 }
 
 export async function createTeam(

@@ -28,7 +28,7 @@ export async function updateClient(
   id: string,
   json: string,
 ): Promise<void> {
-  const { metadata } = await services.clients.get(id)
+  const { metadata, updatedAt } = await services.clients.get(id)
   // Derived from the grants, so it follows when those change
   const { response_types: _, ...before } = metadata
   const merged = Object.entries({ ...before, ...readObject(json) }).filter(([, value]) => value !== null)
@@ -36,6 +36,8 @@ export async function updateClient(
     output,
     await services.clients.update(operator, id, {
       metadata: parse(ClientMetadata, Object.fromEntries(merged)),
+      // What somebody else changed meanwhile would be written over
+      expected: [updatedAt],
     }),
   )
   output.say(`The client ${id} is changed.`)

@@ -68,13 +68,14 @@ async function sealAnew(output: Output, reseal: () => Promise<Resealed[]>): Prom
 
 function print(output: Output, keys: readonly SigningKey[]): void {
   output.rows(
-    keys.map(({ kid, alg, state, publishedAt, activatedAt, retainUntil }) => ({
+    keys.map(({ kid, alg, state, publishedAt, activatedAt, retainUntil, imported }) => ({
       kid,
       alg,
       state,
       published_at: publishedAt?.toISOString() ?? null,
       activated_at: activatedAt?.toISOString() ?? null,
       retained_until: retainUntil?.toISOString() ?? null,
+      imported,
     })),
   )
 }

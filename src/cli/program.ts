@@ -5,6 +5,7 @@ import {
   type AccountCommands,
   addTeamMember,
   type CreateUser,
+  changeRole,
   changeStatus,
   createTeam,
   createUser,
@@ -142,6 +143,16 @@ function addUserCommands(user: Command, { environment, output, withServices }: C
     .command('enable <who>')
     .description('let a disabled account sign in again')
     .action((who: string) => run((commands) => changeStatus(commands, who, 'active')))
+  const changing = (deed: 'assign' | 'unassign') => (who: string, role: string) =>
+    run((commands) => changeRole(commands, { who, role, deed }))
+  user
+    .command('add-role <who> <role>')
+    .description('give a role of the installation, such as admin')
+    .action(changing('assign'))
+  user
+    .command('remove-role <who> <role>')
+    .description('take a role of the installation; the last administrator stays')
+    .action(changing('unassign'))
   user
     .command('set-password <who>')
     .description('set a new password, or print a one-time link where the person does')

@@ -5,6 +5,7 @@ import type { Accounts } from '../features/accounts/service.ts'
 import type { Tickets } from '../features/accounts/tickets.ts'
 import type { Verification } from '../features/audit/verification-service.ts'
 import type { Clients } from '../features/clients/service.ts'
+import type { Assignments } from '../features/teams/assignments-service.ts'
 import type { Members } from '../features/teams/members-service.ts'
 import type { Teams } from '../features/teams/service.ts'
 import type { Export } from '../features/transfer/export-service.ts'
@@ -23,6 +24,7 @@ export type CliServices = {
     'create' | 'list' | 'get' | 'findByIdentifier' | 'setPassword' | 'disable' | 'enable'
   >
   tickets: Pick<Tickets, 'issueTicket'>
+  assignments: Pick<Assignments, 'assign' | 'unassign'>
   teams: Pick<Teams, 'create' | 'getBySlug'>
   members: Pick<Members, 'add'>
   clients: Pick<Clients, 'create' | 'get' | 'list' | 'update' | 'remove' | 'rotateSecret'>

@@ -36,6 +36,19 @@ beforeEach(() => {
   closed = 0
 })
 
+const open = async () => {
+  opened += 1
+  return {
+    ...registry,
+    keys: { list: async () => [key], rotate: async () => [key], bring: async () => [key] },
+    reseal: async () => [],
+    unhurried: registry.db.unhurried,
+    close: async () => {
+      closed += 1
+    },
+  }
+}
+
 const run = (...args: string[]) => runWith({}, args)
 
 async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) {
@@ -44,18 +57,7 @@ async function runWith(other: Partial<CliEnvironment>, args: readonly string[]) 
   const environment: CliEnvironment = {
     readConfig: () => loadConfig({}, '/nowhere'),
     describeConfig: () => describeConfig({}, '/nowhere'),
-    openServices: async () => {
-      opened += 1
-      return {
-        ...registry,
-        keys: { list: async () => [key], rotate: async () => [key], bring: async () => [key] },
-        reseal: async () => [],
-        unhurried: registry.db.unhurried,
-        close: async () => {
-          closed += 1
-        },
-      }
-    },
+    openServices: open,
     migrate: async () => ['20261101000000_foundation'],
     migrateDown: async () => null,
     serve: async () => undefined,
@@ -147,6 +149,24 @@ describe('foyer user', () => {
     expect(await run('user', 'disable', 'nobody@example.test')).toMatchObject({ code: 1, stdout: '' })
   })
 
+  it('add-role and remove-role change who administers, and leave one who does', async () => {
+    const given = await run('user', 'add-role', 'ada@example.test', 'admin', '--json')
+    expect(json(given)).toMatchObject({ id: expect.any(String), roles: ['admin'] })
+    expect(given.stderr).toContain('ada@example.test has the role admin.')
+    expect(json(await run('user', 'remove-role', 'root@example.test', 'admin', '--json')).roles).toEqual([])
+    expect(await run('user', 'remove-role', 'ada@example.test', 'admin')).toMatchObject({
+      code: 1,
+      stdout: '',
+    })
+    expect(await run('user', 'add-role', 'ada@example.test', 'emperor')).toMatchObject({
+      code: 1,
+      stderr: '/role: Name a role that there is.\n',
+    })
+    expect(await run('user', 'add-role', 'nobody@example.test', 'admin')).toMatchObject({ code: 1 })
+    expect(await run('user', 'remove-role', 'root@example.test', 'admin')).toMatchObject({ code: 1 })
+    expect((await run('user', 'add-role', 'root@example.test')).code).toBe(2)
+  })
+
   it('set-password prints a link, or takes the password from stdin', async () => {
     expect((await run('user', 'set-password', 'ada@example.test')).stdout).toContain('/setup?token=')
     stdin = 'nanoseconds-per-foot-11'
@@ -213,6 +233,33 @@ describe('foyer client', () => {
     })
     expect(json(changed)).not.toHaveProperty('client_name')
     expect(json(changed)).not.toHaveProperty('client_secret')
+  })
+
+  it('update refuses to write over what somebody else changed meanwhile', async () => {
+    const { client_id: id } = json(await run('client', 'create', '--metadata', metadata))
+    const clients = {
+      ...registry.clients,
+      get: async () => {
+        const read = await registry.clients.get(id)
+        const meanwhile = { ...read.metadata, client_name: 'Renamed meanwhile' }
+        await registry.clients.update({ kind: 'operator' }, id, { metadata: meanwhile })
+        return read
+      },
+    }
+    const change = '{"client_uri":"https://shop.example/"}'
+    const late = await runWith({ openServices: async () => ({ ...(await open()), clients }) }, [
+      'client',
+      'update',
+      id,
+      '--metadata',
+      change,
+    ])
+    expect(late).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('has changed it meanwhile'),
+    })
+    expect((await registry.clients.get(id)).metadata.client_name).toBe('Renamed meanwhile')
   })
 
   it('update lets the grants of a client change', async () => {
@@ -321,6 +368,7 @@ describe('foyer', () => {
         published_at: '1970-01-01T00:00:00.000Z',
         activated_at: null,
         retained_until: null,
+        imported: false,
       },
     ])
     const rotated = await run('key', 'rotate', '--alg', 'ES256', '--json')

@@ -206,12 +206,22 @@ describe('roles of a person', () => {
     expect((await ask('POST', path, { role: 'admin' })).body.data).toEqual(['admin'])
     expect((await ask('POST', path, { role: 'admin' })).body.data).toEqual(['admin'])
     expect((await api.ask('GET', '/users', { as: person.token })).status).toBe(200)
+    await ask('POST', path, { role: 'organizer' })
+    const first = await ask('GET', `${path}?limit=1`)
+    expect(first.body).toMatchObject({ data: ['admin'], next_cursor: expect.any(String) })
+    expect((await ask('GET', `${path}?limit=1&cursor=${first.body.next_cursor}`)).body).toEqual({
+      data: ['organizer'],
+      next_cursor: null,
+    })
+    await ask('DELETE', `${path}/organizer`)
     expect((await door.me(person.token)).body.roles).toEqual(['admin'])
     expect((await ask('DELETE', `${path}/admin`)).status).toBe(204)
     expect((await api.ask('GET', '/users', { as: person.token })).status).toBe(403)
     const facts = (await factsOf(person.id)).filter(([type]) => String(type).includes('role'))
     expect(facts).toEqual([
       ['role.assigned', machineActor],
+      ['role.assigned', machineActor],
+      ['role.unassigned', machineActor],
       ['role.unassigned', machineActor],
     ])
   })
