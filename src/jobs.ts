@@ -32,6 +32,7 @@ export async function runJobs(services: Services): Promise<RunningQueue> {
     artifacts,
     outbox,
     reuseNotice,
+    clientDocuments,
     deletion,
     invitations,
     joinCodes,
@@ -49,6 +50,7 @@ export async function runJobs(services: Services): Promise<RunningQueue> {
         await queue.discardDead(task)
       await invitations.sweep()
       await joinCodes.sweep()
+      await clientDocuments.sweep()
       await webhookDeliveries.sweep()
       const erased = await deletion.eraseDue()
       if (erased > 0) log.info({ event: 'accounts.erased', erased })

@@ -1,7 +1,7 @@
 // The composition root of the protocol: the provider that is in force, and what stands around it. No logic here.
 import type Koa from 'koa'
 import type { Config } from './config/schema.ts'
-import { currentUnit, stage } from './features/artifacts/unit-of-work.ts'
+import { currentUnit, findUnit, type Origin, stage } from './features/artifacts/unit-of-work.ts'
 import type { AuditEvent } from './features/audit/service.ts'
 import { createAuthn } from './features/authn/service.ts'
 import { createAsks } from './features/crossdevice/ask-service.ts'
@@ -43,6 +43,7 @@ import { createMessages } from './platform/i18n.ts'
 import { createLimiter } from './platform/limiter.ts'
 import { loadTemplates } from './platform/templates.ts'
 import type { Services } from './services.ts'
+import { addressPrefix } from './web/address.ts'
 import { createAssets } from './web/assets.ts'
 import { browserCookies } from './web/browser.ts'
 import { cookiePolicy } from './web/cookies.ts'
@@ -209,6 +210,9 @@ export function createProtocol(options: AppOptions) {
 
 export type Protocol = ReturnType<typeof createProtocol>
 
+const networkOf = (origin: Origin | undefined): string | undefined =>
+  origin?.address === undefined ? undefined : addressPrefix(origin.address)
+
 async function adoptOwnKey(pem: string, { keyImport, log }: Services): Promise<void> {
   const { state, ...key } = await keyImport.adopt(pem)
   if (state === 'next')
@@ -225,9 +229,10 @@ export async function createLiveProvider(
   { config, services }: AppOptions,
   { cookieKeys, ...protocol }: Protocol & { cookieKeys: CookieKeys },
 ) {
-  const { artifacts, audit, clientCache, clock, signingKeys, telemetry } = services
+  const { artifacts, audit, clientDocuments, clock, signingKeys, telemetry } = services
   const metadata = createMetadataServer({ clock, observe: telemetry.observeRequest })
-  const findMetadata = createClientMetadata({ findClient: clientCache.find, clock })
+  const findClient = (id: string) => clientDocuments.find(id, networkOf(findUnit()?.origin))
+  const findMetadata = createClientMetadata({ findClient, clock })
   const findClientMetadata = async (id: string) => protocol.innerSecret.addTo(await findMetadata(id))
   if (config.signingKey !== undefined) await adoptOwnKey(config.signingKey, services)
   const live = await createLive({

@@ -36,6 +36,8 @@ import { createApis } from './features/clients/apis-service.ts'
 import { createApisStore } from './features/clients/apis-store.ts'
 import { withAccountClient } from './features/clients/built-in.ts'
 import { createClientCache } from './features/clients/cache.ts'
+import { createClientDocuments } from './features/clients/document-clients.ts'
+import { createDocumentStore, withDocumentRules } from './features/clients/document-store.ts'
 import { saveFirstParty } from './features/clients/first-party-store.ts'
 import { createClientLogos } from './features/clients/logos.ts'
 import { createLogosStore } from './features/clients/logos-store.ts'
@@ -239,7 +241,7 @@ function createClientFeatures(
   const { config, db, clock, listener, redis, outbound } = platform
   const clientStore = createClientStore(db)
   const clientCache = createClientCache({
-    store: withAccountClient(clientStore, config),
+    store: withDocumentRules(withAccountClient(clientStore, config), config),
     listener,
     redis,
     sealer,
@@ -253,6 +255,16 @@ function createClientFeatures(
   const registry = { ...shared, ...checks, store: clientStore, endAllOfClient }
   const clients = createClients(registry)
   const selfRegistration = createSelfRegistration({ clients, store: clientStore, clock })
+  const clientDocuments = createClientDocuments({
+    ...shared,
+    store: { ...clientStore, ...createDocumentStore(db) },
+    findClient: clientCache.find,
+    clients,
+    call: outbound,
+    limiter: createLimiter({ db }),
+    log: platform.log,
+    rules: config,
+  })
   const reuseNotice = createReuseNotice({
     db,
     accounts,
@@ -263,7 +275,7 @@ function createClientFeatures(
   })
   const apis = createApis({ ...shared, issuer: config.issuer, store: createApisStore(db), clientStore })
   const clientLogos = createClientLogos({ store: createLogosStore(db), call: outbound, clock })
-  return { clients, selfRegistration, apis, clientCache, clientLogos, reuseNotice }
+  return { clients, selfRegistration, clientDocuments, apis, clientCache, clientLogos, reuseNotice }
 }
 
 /** What people take along, and how they go. */

@@ -43,6 +43,10 @@ export const rates = {
   'invitation.inviter': { burst: 100, periodMs: hours(24) },
   /** Apps that register themselves from one /32 or /64. */
   'clients.address': { burst: 200, periodMs: hours(1) },
+  /** Documents of apps that nobody here knew, by who named them: each is a call to wherever they say. */
+  'documents.address': { burst: 20, periodMs: minutes(15) },
+  /** The same by the host that is called, so that many together do not send us there without end. */
+  'documents.host': { burst: 60, periodMs: minutes(15) },
   /** Guesses of the code that a device shows, from one /32 or /64. */
   'device.address': { burst: 30, periodMs: minutes(15) },
   /**
@@ -142,6 +146,9 @@ export const limits = {
   eventPatienceMs: seconds(10),
   logoutTimeoutMs: seconds(5),
   webhooks: 50,
+  /** Apps that came by a document; those that nobody uses go after a day. */
+  clientDocuments: 10_000,
+  clientDocumentUnusedMs: days(1),
   webhookTimeoutMs: seconds(5),
   /** How long deliveries are kept to be looked at and sent again. */
   webhookDeliveriesKeptMs: days(30),

@@ -187,6 +187,7 @@ function derive(values: Settings, cwd: string): Config {
       mode: values.FOYER_CLIENT_REGISTRATION ?? (production ? 'closed' : 'open'),
       token: values.FOYER_INITIAL_ACCESS_TOKEN,
     },
+    clientDocuments: values.FOYER_CLIENT_DOCUMENTS ?? (production ? 'closed' : 'open'),
     locale: values.FOYER_LOCALE,
     firstParty: {
       enabled: values.FOYER_FIRST_PARTY ?? !production,

@@ -95,6 +95,18 @@ export function parseMailbox(text: string): { name: string; address: string } | 
   return { name: match?.[1]?.trim() ?? '', address }
 }
 
+/** What some of the world may do: everybody, nobody, or the hosts that are named. */
+const openTo = z
+  .string()
+  .transform((text) => (text === 'open' || text === 'closed' ? text : namesIn(text)))
+  .refine((to) => typeof to === 'string' || to.every(isHostName), {
+    error: 'must be open, closed, or hosts with commas between them, like apps.example.com,example.org',
+  })
+
+const namesIn = (text: string): string[] => text.split(',').map((name) => name.trim().toLowerCase())
+const isHostName = (name: string): boolean =>
+  name.includes('.') && URL.parse(`https://${name}/`)?.host === name
+
 export type Setting = {
   schema: z.ZodType
   doc: string
@@ -258,6 +270,11 @@ export const settings = {
     fallback: 'none',
     secret: true,
   },
+  FOYER_CLIENT_DOCUMENTS: {
+    schema: openTo.optional(),
+    doc: 'Whether the id of an app may be the address of a document that describes it: of every host, of the hosts named here, or none.',
+    fallback: 'closed in production, open in development',
+  },
   FOYER_LOCALE: {
     schema: oneOf(...languages).default('en'),
     doc: 'Language of pages and mails when nothing tells a better one.',
@@ -360,6 +377,8 @@ export type Config = {
   registration: 'open' | 'verified' | 'closed'
   /** Of apps; with `token` whoever shows it. */
   clientRegistration: { mode: 'open' | 'token' | 'closed'; token: string | undefined }
+  /** Of apps whose id is the address of a document; or the hosts of those. */
+  clientDocuments: 'open' | 'closed' | readonly string[]
   /** Language when nothing tells a better one. */
   locale: Settings['FOYER_LOCALE']
   firstParty: { enabled: boolean; linkUrl: string | undefined }

@@ -73,6 +73,7 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
     // Its ID tokens have a `sid` then, as its logout tokens do; for the front channel overrides.ts sees to it
     ...(metadata.backchannel_logout_uri !== undefined && { backchannel_logout_session_required: true }),
     self_registered: client.self_registered,
+    from_document: client.from_document,
     ...(client.default_resource !== null && { default_resource: client.default_resource }),
     ...(needsSecret(metadata) && {
       client_secret: secretElsewhere,

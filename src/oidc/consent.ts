@@ -167,6 +167,7 @@ export async function consentPage(
     items: itemsOf(requested, person, translator),
     ...(apis.length > 0 && { apis }),
     ...(client.self_registered === true && { unverified: true }),
+    ...(client.from_document === true && { documentHost: hostOf(client.clientId) }),
   }
 }
 

@@ -58,6 +58,7 @@ export type ProviderDeps = {
 export const extraClientMetadata = [
   'first_party',
   'self_registered',
+  'from_document',
   'access',
   'require_pkce',
   'email_methods',

@@ -1,4 +1,4 @@
-// Owns what discovery says of dynamic registration. The endpoint itself is api/registration.ts: oidc-provider's would
+// Owns what discovery says of apps that nobody registers by hand. The endpoint itself is api/registration.ts: oidc-provider's would
 // keep secrets in the clear and clients beside their one constructor.
 import type { Config } from '../config/schema.ts'
 
@@ -6,5 +6,9 @@ import type { Config } from '../config/schema.ts'
 export const registrationMetadata = ({
   issuer,
   clientRegistration: { mode },
-}: Pick<Config, 'issuer' | 'clientRegistration'>): { registration_endpoint?: string } =>
-  mode === 'closed' ? {} : { registration_endpoint: `${issuer}/oauth2/register` }
+  clientDocuments,
+}: Pick<Config, 'issuer' | 'clientRegistration' | 'clientDocuments'>) => ({
+  ...(mode !== 'closed' && { registration_endpoint: `${issuer}/oauth2/register` }),
+  // draft-ietf-oauth-client-id-metadata-document §5
+  client_id_metadata_document_supported: clientDocuments !== 'closed',
+})

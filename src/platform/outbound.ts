@@ -8,7 +8,7 @@ import { isLoopbackHost } from '../config/hosts.ts'
 import { seconds } from '../kernel/time.ts'
 
 const patienceMs = seconds(3)
-const mostBytes = 256 * 1024
+const longestAnswer = 256 * 1024
 
 export type OutboundAnswer = {
   status: number
@@ -23,6 +23,8 @@ export type OutboundCall = {
   body?: string
   /** The status says it all: whatever else the other end sends, however long, is left there. */
   wants?: 'status'
+  /** Of the answer, where less is enough. */
+  mostBytes?: number
 }
 export type OutboundFetch = (url: string, call?: OutboundCall) => Promise<OutboundAnswer>
 
@@ -97,7 +99,8 @@ export function createOutbound({
         let size = 0
         incoming.on('data', (chunk: Buffer) => {
           size += chunk.length
-          if (size > mostBytes) outgoing.destroy(new OutboundError('the answer is too long'))
+          if (size > (call.mostBytes ?? longestAnswer))
+            outgoing.destroy(new OutboundError('the answer is too long'))
           else chunks.push(chunk)
         })
         incoming.on('error', reject)

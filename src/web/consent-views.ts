@@ -27,4 +27,6 @@ export type ConsentPage = {
   apis?: ConsentApi[]
   /** The app registered itself, or nobody has vouched for it. */
   unverified?: boolean
+  /** Host of the document that describes it, which is all that is known of it. */
+  documentHost?: string
 }

@@ -99,6 +99,15 @@ describe('every page', () => {
         apis: [{ name: hostile, scopes: [{ name: hostile, description: hostile }] }],
         unverified: true,
       }),
+      of('interaction/consent', {
+        action: '/',
+        app,
+        redirectHost: hostile,
+        account: { email: hostile },
+        items: [],
+        unverified: true,
+        documentHost: hostile,
+      }),
       of('error', {
         status: 400,
         title: hostile,
@@ -224,6 +233,10 @@ describe('consent', () => {
   it('warns of an app nobody has checked, and only of such a one', () => {
     expect(pageOf('consent, unverified with APIs')).toContain('Nobody here has checked this app.')
     expect(pageOf('consent')).not.toContain('Nobody here has checked this app.')
+    const described = pageOf('consent, from a document')
+    expect(described).toContain('Nobody here has checked this app.')
+    for (const host of ['agents.acme.test', '127.0.0.1:53682'])
+      expect(described).toContain(`<bdi>${host}</bdi>`)
   })
 })
 

@@ -172,6 +172,15 @@ export const samples: Record<string, ReturnType<typeof of>> = {
     ],
     unverified: true,
   }),
+  'consent, from a document': of('interaction/consent', {
+    action,
+    app: { name: 'Definitely Trustworthy' },
+    redirectHost: '127.0.0.1:53682',
+    account: { email },
+    items: [],
+    unverified: true,
+    documentHost: 'agents.acme.test',
+  }),
   'no access': of('interaction/no-access', { action, app, email, contacts: [] }),
   'no access, whom to ask': of('interaction/no-access', {
     action,

@@ -28,6 +28,7 @@ const accountPages = (issuer: string): ProtocolClient => ({
   refresh_grace_seconds: 0,
   default_resource: null,
   self_registered: false,
+  from_document: false,
   secrets: [],
   apis: [],
 })

@@ -19,7 +19,7 @@ import { firstPartyClient } from './first-party.ts'
 import type { ClientMetadata } from './schema.ts'
 import { isSameSector } from './sector-document.ts'
 import { type CertificateOffer, missingFor, needsSecret } from './security-schema.ts'
-import type { Client, ClientApi, ClientStore, RegistrationTokens, SavedApi } from './store.ts'
+import type { Client, ClientApi, ClientStore, NewClient, RegistrationTokens, SavedApi } from './store.ts'
 
 export type ClientsDeps = {
   db: Pick<Db, 'inTransaction'>
@@ -36,7 +36,9 @@ export type ClientsDeps = {
 }
 
 export type CreatedClient = Client & { secret?: string }
-type KnownClient = { id: string; secret?: string; metadata: ClientMetadata; registrationTokenHash?: Buffer }
+type KnownClient = Pick<NewClient, 'id' | 'metadata' | 'registrationTokenHash' | 'documentReadAt'> & {
+  secret?: string
+}
 type ClientChange = {
   metadata: ClientMetadata
   expected?: readonly Date[] | undefined
@@ -72,21 +74,14 @@ export function createClients(deps: ClientsDeps) {
   }
 
   /** With an id and secret that are agreed beforehand: the demo's, and those brought from elsewhere. */
-  async function createKnown(
-    actor: Actor,
-    { id, secret, metadata, registrationTokenHash }: KnownClient,
-  ): Promise<CreatedClient> {
+  async function createKnown(actor: Actor, { secret, ...known }: KnownClient): Promise<CreatedClient> {
+    const { id, metadata } = known
     if (needsSecret(metadata) && !secret) throw invalidInput([secretMissing])
     assertServed(metadata)
     await assertAudience(metadata)
     await assertSector(metadata)
     return db.inTransaction(async (tx) => {
-      const client = await store.insert(tx, {
-        id,
-        metadata,
-        ...(registrationTokenHash && { registrationTokenHash }),
-        now: clock.now(),
-      })
+      const client = await store.insert(tx, { ...known, now: clock.now() })
       await audit.record(tx, {
         type: 'client.created',
         actor,

@@ -31,8 +31,10 @@ export type ProtocolClient = {
   enabled: boolean
   refresh_grace_seconds: number
   default_resource: string | null
-  /** Nobody here has looked at it: it came by dynamic registration. */
+  /** Nobody here has looked at it: it came by dynamic registration, or by a document. */
   self_registered: boolean
+  /** Its id is the address of the document that describes it. */
+  from_document: boolean
   /** SHA-256 of each secret. A cached client must look at `expires_at` each time. */
   secrets: { hash: Buffer; expires_at: Date | null }[]
   apis: ClientApi[]
@@ -51,7 +53,13 @@ export type Client = {
   updatedAt: Date
 }
 
-export type NewClient = { id: string; metadata: ClientMetadata; registrationTokenHash?: Buffer; now: Date }
+export type NewClient = {
+  id: string
+  metadata: ClientMetadata
+  registrationTokenHash?: Buffer
+  documentReadAt?: Date
+  now: Date
+}
 export type RegistrationTokens = { from: Buffer; to: Buffer }
 
 export type ClientStore = ReturnType<typeof createClientStore>
@@ -102,8 +110,9 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
     return rows.map(present)
   }
 
-  async function insert(tx: Tx, { id, metadata, registrationTokenHash, now }: NewClient): Promise<Client> {
-    const data = { id, ...columnsOf(metadata), createdAt: now, updatedAt: now }
+  async function insert(tx: Tx, { registrationTokenHash, ...client }: NewClient): Promise<Client> {
+    const { id, metadata, documentReadAt = null, now } = client
+    const data = { id, ...columnsOf(metadata), documentReadAt, createdAt: now, updatedAt: now }
     const token = registrationTokenHash && { registrationTokenHash: new Uint8Array(registrationTokenHash) }
     return present(await tx.client.create({ data: { ...data, ...token } }))
   }
@@ -237,7 +246,8 @@ export function createClientStore(db: Pick<Db, 'prisma' | 'query'>) {
 // An open API gives everybody all of its scopes; a client that is listed gets what its entry says.
 const findForProtocolSql = `
   SELECT c.id, c.metadata, c.first_party, c.enabled, c.refresh_grace_seconds, c.default_resource,
-    c.registration_token_hash IS NOT NULL AS self_registered,
+    (c.registration_token_hash IS NOT NULL OR c.document_read_at IS NOT NULL) AS self_registered,
+    c.document_read_at IS NOT NULL AS from_document,
     (SELECT jsonb_agg(jsonb_build_object(
         'hash', encode(s.hash, 'hex'), 'expires_at', extract(epoch FROM s.expires_at)) ORDER BY s.created_at DESC)
       FROM client_secrets s

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "clients" DROP COLUMN "document_read_at";
