@@ -227,7 +227,7 @@ describe('what is not in discovery', () => {
     ['PS256 for ID tokens', { id_token_signed_response_alg: 'PS256' }],
     ['PS256 for userinfo', { userinfo_signed_response_alg: 'PS256' }],
     ['unsigned userinfo by name', { userinfo_signed_response_alg: 'none' }],
-    ['pairwise subjects', { subject_type: 'pairwise' }],
+    ['subjects of another type', { subject_type: 'ephemeral' }],
   ])('cannot be registered: %s', async (_, more) => {
     await expect(register(more)).rejects.toThrow()
   })
