@@ -55,6 +55,18 @@ describe('a pushed request', () => {
   })
 })
 
+describe('a request_uri', () => {
+  it('is opened again until somebody has signed in by it (FAPI 2.0 §5.3.2.2)', async () => {
+    const { params } = rp.request()
+    const { body } = await rp.push(params)
+    const url = rp.addressOf({ request_uri: body.request_uri ?? '' })
+    const person = createPerson()
+    for (const each of [createPerson(), person, person]) expect((await each.open(url)).status).toBe(200)
+    expect((await rp.walk(person, url)).searchParams.get('state')).toBe(params.state)
+    expect(await refusedPage(url)).toContain('invalid_request_uri')
+  })
+})
+
 const refusedPage = async (url: string) => pageOf(await createPerson().go(url)).html
 
 describe('RFC 9126 refuses', () => {
