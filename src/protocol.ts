@@ -1,5 +1,6 @@
 // The composition root of the protocol: the provider that is in force, and what stands around it. No logic here.
 import type Koa from 'koa'
+import { rates } from './config/limits.ts'
 import type { Config } from './config/schema.ts'
 import { currentUnit, findUnit, type Origin, stage } from './features/artifacts/unit-of-work.ts'
 import type { AuditEvent } from './features/audit/service.ts'
@@ -10,6 +11,7 @@ import { createCrossDeviceStore } from './features/crossdevice/store.ts'
 import { isFromSources, projectFolder } from './kernel/places.ts'
 import { createAssertionKeys } from './oidc/assertion-keys.ts'
 import { limitBegunRequests } from './oidc/begun-requests.ts'
+import { limitBegunSignIns } from './oidc/begun-sign-ins.ts'
 import { createHolderCheck } from './oidc/bound-tokens.ts'
 import { createCibaFeature } from './oidc/ciba.ts'
 import { createClaims } from './oidc/claims.ts'
@@ -202,6 +204,7 @@ export function createProtocol(options: AppOptions) {
     checkHolder: createHolderCheck({ ...services, certificates, issuer: config.issuer }),
     ...createGrants(options, { claims, resources, stateOf, standingBehind, outgoing }),
     ...createCrossDevices(options),
+    limitSignIns: limitBegunSignIns({ clock: services.clock, rate: rates['authorize.address'] }),
     innerSecret: createInnerSecret(),
     stateOf,
     subjectFor,

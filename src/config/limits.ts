@@ -58,6 +58,11 @@ export const rates = {
   'par.client': { burst: 6_000, periodMs: minutes(1) },
   'device.begin.address': { burst: 200, periodMs: minutes(15) },
   'device.client': { burst: 6_000, periodMs: minutes(1) },
+  /**
+   * Sign-ins begun from one /32 or /64, each kept for a day: a whole company may stand behind one address. By each process
+   * for itself.
+   */
+  'authorize.address': { burst: 20_000, periodMs: minutes(30) },
   /** Questions of one app to people who are not at a browser; each may be a mail. */
   'ciba.client': { burst: 600, periodMs: minutes(1) },
   'ciba.address': { burst: 60, periodMs: minutes(1) },

@@ -46,6 +46,7 @@ export type ProviderDeps = {
   jwtBearer: JwtBearer
   deviceFlow: DeviceFlow
   limitBegun: Koa.Middleware
+  limitSignIns: Koa.Middleware
   ciba: ReturnType<typeof createCibaFeature>
   cookies: CookiePolicy
   cookieKeys: CookieKeys
@@ -186,6 +187,7 @@ export function createProvider(deps: ProviderDeps, keys: readonly SigningKey[]):
   provider.use(protocolMethods as never)
   provider.use(grantRefusal as never)
   provider.use(deps.limitBegun as never)
+  provider.use(deps.limitSignIns as never)
   deps.deviceFlow.attach(provider)
   screens.attach(provider)
   return provider

@@ -68,6 +68,8 @@ export function unitOfWork({ artifacts, browserHash, showFinished }: UnitDeps): 
       const error = refusalBehind(thrown)
       if (!error || !isOfProtocol(ctx)) throw error ?? thrown
       ctx.state.failure = error
+      if (error.kind === 'rate_limited')
+        ctx.set('Retry-After', String(Math.max(1, error.details.retryAfterSeconds ?? 1)))
       answerError(ctx, ...refusalOf(error))
     }
     if (ctx.status === 503) ctx.set('Retry-After', '1')
@@ -98,6 +100,11 @@ function refusalOf(error: AppError): [number, { error: string; error_description
     const error_description = 'the service is briefly unavailable, try again in a moment'
     return [503, { error: 'temporarily_unavailable', error_description }]
   }
+  if (error.kind === 'rate_limited')
+    return [
+      429,
+      { error: 'temporarily_unavailable', error_description: 'too many requests, try again later' },
+    ]
   return [
     400,
     { error: 'invalid_request', error_description: 'the request holds a value that cannot be kept' },
