@@ -321,6 +321,7 @@ describe('client metadata', () => {
     ['"true" for true', { ...web, first_party: 'true' }, 'first_party'],
     ['a logo by script', { ...web, logo_uri: 'javascript:alert(1)' }, 'logo_uri'],
     ['a logo by data', { ...web, logo_uri: 'data:image/svg+xml,x' }, 'logo_uri'],
+    ['a logo in a private network', { ...web, logo_uri: 'https://10.0.0.1/logo.png' }, 'logo_uri'],
     ['a plain http page', { ...web, client_uri: 'http://shop.example/' }, 'client_uri'],
     ['a page with a user name', { ...web, client_uri: 'https://a:b@shop.example/' }, 'client_uri'],
     [

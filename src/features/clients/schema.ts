@@ -10,7 +10,7 @@ import { logoutContradictions, logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
 import { sectorContradictions, sectorFields } from './sector-schema.ts'
 import { authMethods, ownAlgs, securityContradictions, securityFields } from './security-schema.ts'
-import { isWebAddress, webAddress } from './web-address.ts'
+import { calledAddress, isWebAddress, webAddress } from './web-address.ts'
 
 /** RFC 8693 §2.1. */
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -72,7 +72,7 @@ export const ClientFields = z.strictObject({
   token_endpoint_auth_method: z.enum(authMethods).optional(),
   scope: scope.optional(),
   client_uri: webAddress.optional(),
-  logo_uri: webAddress.optional(),
+  logo_uri: calledAddress.optional(),
   policy_uri: webAddress.optional(),
   tos_uri: webAddress.optional(),
   initiate_login_uri: webAddress.optional(),
