@@ -56,7 +56,7 @@ export const rates = {
    */
   'par.address': { burst: 600, periodMs: minutes(1) },
   'par.client': { burst: 6_000, periodMs: minutes(1) },
-  'device.begin.address': { burst: 200, periodMs: minutes(15) },
+  'device.begin.address': { burst: 2_000, periodMs: minutes(15) },
   'device.client': { burst: 6_000, periodMs: minutes(1) },
   /**
    * Sign-ins begun from one /32 or /64, each kept for a day: a whole company may stand behind one address. By each process
