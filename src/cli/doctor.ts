@@ -66,9 +66,20 @@ function issuerFinding({ issuer, mode }: Config): Finding {
   return warning('issuer', `${issuer} is http on loopback: browsers elsewhere cannot use it`)
 }
 
-function proxyFinding({ issuer, trustedProxyHops: hops, trustedProxies, mode }: Config): Finding {
-  const peers = trustedProxies ? `peers at ${trustedProxies.join(', ')}` : 'whoever connects'
-  if (hops > 0) return ok('proxy', `the last ${hops} of X-Forwarded-For are believed of ${peers}`)
+function forwardedFinding({ trustedProxyHops: hops, trustedProxies, listen, mode }: Config): Finding {
+  const believed = `the last ${hops} of X-Forwarded-For are believed of`
+  if (trustedProxies) return ok('proxy', `${believed} peers at ${trustedProxies.join(', ')}`)
+  if (mode === 'development' || listen.hosts.every(isLoopbackHost))
+    return ok('proxy', `${believed} whoever connects`)
+  return warning(
+    'proxy',
+    `${believed} whoever reaches the port, and with them the addresses that limits count: name your proxies in FOYER_TRUSTED_PROXIES`,
+  )
+}
+
+function proxyFinding(config: Config): Finding {
+  const { issuer, trustedProxyHops, mode } = config
+  if (trustedProxyHops > 0) return forwardedFinding(config)
   // Foyer speaks plain HTTP, so somebody else ends the TLS of an https issuer
   if (!issuer.startsWith('https:') || mode === 'development') return ok('proxy', 'none is believed')
   return warning(

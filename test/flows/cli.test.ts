@@ -90,6 +90,20 @@ describe('foyer doctor', () => {
     chmodSync(keys, 0o700)
   })
 
+  it('warns where whoever reaches the port is believed to be a proxy', async () => {
+    const env = {
+      NODE_ENV: 'production',
+      FOYER_ISSUER: 'https://id.example.test',
+      FOYER_REGISTRATION: 'closed',
+      FOYER_TRUSTED_PROXY_HOPS: '1',
+    }
+    const verdictOf = async (more: Record<string, string>) =>
+      (await doctor(beside({ env: { ...env, ...more } }))).verdicts.proxy
+    expect(await verdictOf({})).toBe('warning')
+    expect(await verdictOf({ FOYER_TRUSTED_PROXIES: '10.0.0.5' })).toBe('ok')
+    expect(await verdictOf({ HOST: '127.0.0.1' })).toBe('ok')
+  })
+
   it('tells of a schema that is behind, and migrates nothing', async () => {
     const empty = await createTestDatabase({ migrated: false })
     const { code, verdicts } = await doctor(beside({ databaseUrl: empty.url }))
