@@ -127,6 +127,13 @@ describe('RFC 9396 §5 refuses', () => {
     expect(left.searchParams.get('error')).toBe('invalid_authorization_details')
   })
 
+  it('details that are there twice (RFC 6749 §3.1)', async () => {
+    const { url } = rp.authorizeUrl(asking([payment]))
+    const again = encodeURIComponent(JSON.stringify([payment]))
+    const went = await createPerson().go(`${url}&authorization_details=${again}`)
+    expect(leftOf(went).searchParams.get('error')).toBe('invalid_request')
+  })
+
   it('a client that did not register the type (§10)', async () => {
     const web = createRp(app.issuer)
     const left = leftOf(await createPerson().go(web.authorizeUrl(asking([payment])).url))
