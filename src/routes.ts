@@ -14,7 +14,7 @@ import { mountDevCiba } from './dev/ciba.ts'
 import { createDevClock } from './dev/clock.ts'
 import { createDevMail } from './dev/mail.ts'
 import { createBrowserSession } from './oidc/browser-session.ts'
-import { appOf } from './oidc/client-metadata.ts'
+import { appOf, startOf } from './oidc/client-metadata.ts'
 import { createDeviceApproval } from './oidc/device-approval.ts'
 import { mountInteractions } from './oidc/interactions.ts'
 import { signInCookies } from './oidc/sign-in-cookies.ts'
@@ -107,7 +107,10 @@ function mountOwnPages(
   }
   mountAccountPages({
     ...own,
-    nameOf: async (clientId) => appOf(await services.clientCache.find(clientId))?.name,
+    findApp: async (clientId) => {
+      const app = appOf(await services.clientCache.find(clientId))
+      return app && { name: app.name, start: startOf(app, config.issuer) }
+    },
     languages: pages.messages.languages,
     minLength: config.passwordMinLength,
   })

@@ -17,8 +17,8 @@ export type DataPagesDeps = AccountRoutes & {
   sessions: Pick<Sessions, 'listFor' | 'end' | 'endOthers' | 'listApps' | 'revokeApp'>
   deletion: Pick<Deletion, 'remove' | 'isReturnTicket' | 'restoreByTicket'>
   exportOf: Export['exportOf']
-  /** How an app is called; it may be gone. */
-  nameOf: (clientId: string) => Promise<string | undefined>
+  /** How an app is called, and where it starts; it may be gone. */
+  findApp: (clientId: string) => Promise<{ name: string; start: string | undefined } | undefined>
 }
 
 const sessionsPage = '/account/sessions'
@@ -76,19 +76,16 @@ function mountSessions({ router, renderer, session, sameOrigin, sessions }: Data
   router.all(sessionsPage, otherMethods('GET', 'HEAD', 'POST'))
 }
 
-function mountApps({ router, renderer, session, sameOrigin, sessions, nameOf }: DataPagesDeps): void {
+function mountApps({ router, renderer, session, sameOrigin, sessions, findApp }: DataPagesDeps): void {
   async function show(ctx: Koa.Context, visitor: Visitor): Promise<void> {
     const known = await sessions.listApps(visitor.account.id)
     // These pages are no app: what they were given ends with the session.
     const others = known.filter(({ client_id }) => client_id !== accountClient)
     const apps = await Promise.all(
-      others.map(async ({ client_id: id, scopes, since, last_seen_at: seen }) => ({
-        id,
-        name: (await nameOf(id)) ?? id,
-        ...inPlainWords(scopes),
-        since,
-        seen,
-      })),
+      others.map(async ({ client_id: id, scopes, since, last_seen_at: seen }) => {
+        const { name, start } = (await findApp(id)) ?? { name: id }
+        return { id, name, ...(start !== undefined && { start }), ...inPlainWords(scopes), since, seen }
+      }),
     )
     renderer.page(ctx, 'account/apps', { ...ownOf(ctx, visitor), apps })
   }

@@ -94,3 +94,11 @@ export function appOf(client: ProtocolClient | undefined): AppInfo | undefined {
     ...(initiate_login_uri !== undefined && { initiateLoginUri: initiate_login_uri }),
   }
 }
+
+/** Where the client itself begins a sign-in (OIDC Core §4), or its start page. */
+export function startOf({ initiateLoginUri, uri }: AppInfo, issuer: string): string | undefined {
+  if (initiateLoginUri === undefined) return uri
+  const start = new URL(initiateLoginUri)
+  start.searchParams.set('iss', issuer)
+  return start.href
+}

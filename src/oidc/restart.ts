@@ -7,7 +7,7 @@ import { cookiePolicy } from '../web/cookies.ts'
 import { originOf } from '../web/headers.ts'
 import type { Renderer } from '../web/render.ts'
 import type { ExpiredPage } from '../web/views.ts'
-import type { AppInfo } from './client-metadata.ts'
+import { type AppInfo, startOf } from './client-metadata.ts'
 
 /** The same request with the question who it is, before whatever else the app wants asked. */
 export function askingWho({ prompt }: Record<string, unknown>): { prompt: string } {
@@ -50,18 +50,15 @@ export function createRestart({ issuer, artifacts, renderer, findClient, browser
     return { client, params, replayable }
   }
 
-  /** Where the client itself begins a sign-in (OIDC Core §4), or its start page. */
-  function startOf({ name, initiateLoginUri, uri }: AppInfo): ExpiredPage['backTo'] {
-    if (!initiateLoginUri) return uri ? { name, uri } : undefined
-    const start = new URL(initiateLoginUri)
-    start.searchParams.set('iss', issuer)
-    return { name, uri: start.href }
+  function backToOf(client: AppInfo): ExpiredPage['backTo'] {
+    const uri = startOf(client, issuer)
+    return uri === undefined ? undefined : { name: client.name, uri }
   }
 
   /** `over` says what is over when it is not the page itself but the link that led to it. */
   async function show(ctx: Koa.Context, uid: string, over?: ExpiredPage['over']): Promise<void> {
     const found = await load(ctx, uid)
-    const backTo = found && startOf(found.client)
+    const backTo = found && backToOf(found.client)
     const leadsTo = found?.replayable ? found.params.redirect_uri : undefined
     const ui_locales = found?.params.ui_locales
     if (typeof ui_locales === 'string') ctx.state.speakTo({ ui_locales })

@@ -52,6 +52,8 @@ export type SessionsPage = Own & { sessions: SessionOnPage[] }
 export type AppWithAccess = {
   id: string
   name: string
+  /** Where it begins a sign-in. */
+  start?: string
   /** What it may see and do, in sentences; scopes of APIs by their names. */
   words: Said[]
   apiScopes: string[]

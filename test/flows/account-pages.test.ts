@@ -1,6 +1,6 @@
 // The pages about one's own account, walked without a script: whose they are, and what each button leaves behind.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startApp, type TestApp, testHooks } from '../support/app.ts'
+import { secretOf, startApp, type TestApp, testHooks } from '../support/app.ts'
 import {
   createPerson,
   formsOf,
@@ -352,6 +352,28 @@ describe('apps', () => {
     expect((await rp.refresh(tokens.refresh_token ?? '')).status).toBe(400)
     expect((await rp.userinfo(tokens.access_token)).status).toBe(401)
     expect(await app.auditTypes()).toContain('grant.revoked')
+  })
+
+  it.each([
+    ['starting', { initiate_login_uri: 'https://start.example/login?tenant=1' }, 'initiates'],
+    ['with-page', { client_uri: 'https://start.example/home' }, 'https://start.example/home'],
+    ['without', {}, undefined],
+  ])('lead to where one begins: %s', async (id, metadata, leadsTo) => {
+    const redirect_uri = 'https://start.example/callback'
+    await app.addClient(id, { redirect_uris: [redirect_uri], client_name: `App ${id}`, ...metadata })
+    const who = await newcomer()
+    const person = createPerson()
+    await createRp(app.issuer, { client_id: id, client_secret: secretOf(id), redirect_uri }).signIn({
+      who,
+      person,
+    })
+    const { html } = await openAs(who, '/account/apps', person)
+    const link = new RegExp(`<a href="([^"]+)"><bdi>App ${id}</bdi></a>`)
+      .exec(html)?.[1]
+      ?.replaceAll('&amp;', '&')
+    // OIDC Core §4: with the issuer, and what the address had in its query already
+    const initiates = `https://start.example/login?tenant=1&iss=${encodeURIComponent(app.issuer)}`
+    expect(link).toBe(leadsTo === 'initiates' ? initiates : leadsTo)
   })
 })
 

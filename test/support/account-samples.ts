@@ -33,6 +33,7 @@ const program = { ...phone, id: 'program', browser: null, system: null, address:
 const quests = {
   id: 'quests',
   name: 'Acme Quests',
+  start: 'https://quests.example/login?iss=https%3A%2F%2Fid.example',
   words: [{ key: 'consent.know_you' as const }, { key: 'consent.claim.email' as const }],
   apiScopes: ['quests:read'],
   since,
