@@ -107,6 +107,24 @@ describe('a person', () => {
     expect(await client.tokenIntrospection(config, tokens.access_token)).toEqual({ active: false })
   })
 
+  it('is known by the account again at Foyer’s own API, until the token is revoked', async () => {
+    const rp = await newClient('managing', 'managing.example')
+    const resource = `${app.issuer}/api/v1`
+    await app.services.clients.allowApi(rp.client_id, {
+      identifier: resource,
+      scopes: ['users:read'],
+      serves: false,
+    })
+    const { config, tokens } = await signIn(rp, { resource, scope: 'openid users:read' })
+    const own = async () => {
+      const headers = { authorization: `Bearer ${tokens.access_token}` }
+      return (await fetch(`${resource}/users/${await publicSub()}`, { headers })).status
+    }
+    expect(await own()).toBe(200)
+    await client.tokenRevocation(config, tokens.access_token)
+    expect(await own()).toBe(401)
+  })
+
   it('is not found out by what two tokens say of the browser’s session', async () => {
     const [left, right] = await Promise.all([
       newClient('left', 'left.example'),
