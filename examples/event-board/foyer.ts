@@ -10,8 +10,11 @@ export type SignedIn = { person: Person; tokens: Tokens }
 /** What the browser must bring back, kept on this side until it does. */
 export type Pending = { state: string; nonce: string; verifier: string; returnTo: string }
 
-/** `ended`: Foyer says that it is over. `unreachable`: Foyer says nothing. */
-export type Renewed = { outcome: 'renewed'; signedIn: SignedIn } | { outcome: 'ended' | 'unreachable' }
+/** `ended`: Foyer says that it is over. `unreachable`: Foyer says nothing; the tokens to go on with may be new ones. */
+export type Renewed =
+  | { outcome: 'renewed'; signedIn: SignedIn }
+  | { outcome: 'ended' }
+  | { outcome: 'unreachable'; tokens: Tokens }
 
 export type Foyer = ReturnType<typeof createFoyer>
 
@@ -66,20 +69,25 @@ export function createFoyer(
       pkceCodeVerifier: verifier,
       idTokenExpected: true,
     })
-    return signedInBy(config, answer)
+    return { person: await personBy(config, answer), tokens: tokensOf(answer) }
   }
 
   /** Name, roles and teams follow Foyer with each renewal. */
   async function renew(before: SignedIn): Promise<Renewed> {
     const { refreshToken } = before.tokens
     if (refreshToken === undefined) return { outcome: 'ended' }
+    let { tokens } = before
     try {
       const config = await configuration()
       const answer = await oidc.refreshTokenGrant(config, refreshToken)
-      return { outcome: 'renewed', signedIn: await signedInBy(config, answer, before) }
+      // The old one is spent: whatever fails from here on, the new one is kept
+      tokens = tokensOf(answer, tokens)
+      const person = await personBy(config, answer, before.person.sub)
+      return { outcome: 'renewed', signedIn: { person, tokens } }
     } catch (error) {
-      const refused = error instanceof oidc.ResponseBodyError && error.status < 500
-      return { outcome: refused ? 'ended' : 'unreachable' }
+      // RFC 6749 §5.2. Every other answer, 429 among them, says nothing about the session
+      const isOver = error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant'
+      return isOver ? { outcome: 'ended' } : { outcome: 'unreachable', tokens: { ...tokens, expiresAt: 0 } }
     }
   }
 
@@ -97,15 +105,14 @@ export function createFoyer(
 type Answer = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers
 
 /** The ID token proves who it is; the claims about them are at userinfo, as they are now (OIDC Core §5.4). */
-async function signedInBy(config: oidc.Configuration, answer: Answer, before?: SignedIn): Promise<SignedIn> {
-  const sub = answer.claims()?.sub ?? before?.person.sub
+async function personBy(config: oidc.Configuration, answer: Answer, known?: string): Promise<Person> {
+  const sub = answer.claims()?.sub ?? known
   if (sub === undefined) throw new Error('Foyer sent no ID token')
-  return {
-    person: personOf(await oidc.fetchUserInfo(config, answer.access_token, sub)),
-    tokens: {
-      refreshToken: answer.refresh_token ?? before?.tokens.refreshToken,
-      idToken: answer.id_token ?? before?.tokens.idToken ?? '',
-      expiresAt: Date.now() + (answer.expires_in ?? 0) * 1000,
-    },
-  }
+  return personOf(await oidc.fetchUserInfo(config, answer.access_token, sub))
 }
+
+const tokensOf = (answer: Answer, before?: Tokens): Tokens => ({
+  refreshToken: answer.refresh_token ?? before?.refreshToken,
+  idToken: answer.id_token ?? before?.idToken ?? '',
+  expiresAt: Date.now() + (answer.expires_in ?? 0) * 1000,
+})

@@ -84,6 +84,7 @@ export function createSessions(foyer: Pick<Foyer, 'renew'>) {
       .renew(session)
       .then((renewed) => {
         if (renewed.outcome === 'renewed') Object.assign(session, renewed.signedIn)
+        if (renewed.outcome === 'unreachable') session.tokens = renewed.tokens
         if (renewed.outcome === 'ended') end(session)
         return renewed.outcome
       })

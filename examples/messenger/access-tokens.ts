@@ -6,6 +6,8 @@ export type Person = { sub: string; name: string }
 export type Checked =
   | { outcome: 'good'; person: Person; expiresAt: number }
   | { outcome: 'refused' }
+  /** For this API, but not for what it does. */
+  | { outcome: 'insufficient' }
   | { outcome: 'unknown' }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>
@@ -18,7 +20,9 @@ const algorithms = ['ES256', 'RS256', 'EdDSA']
 type Verdict = Person | 'refused' | 'unknown'
 type Kept = { askedAt: number; person: Person | 'refused' }
 
-export function createAccessTokens({ issuer, audience }: { issuer: string; audience: string }) {
+type Asked = { issuer: string; audience: string; scope: string }
+
+export function createAccessTokens({ issuer, audience, scope }: Asked) {
   const keys = createRemoteJWKSet(new URL(`${issuer}/oauth2/jwks`), { timeoutDuration: 3_000 })
   const kept = new Map<string, Kept>()
 
@@ -26,6 +30,12 @@ export function createAccessTokens({ issuer, audience }: { issuer: string; audie
   async function check(token: string): Promise<Checked> {
     const claims = await read(token)
     if (claims === undefined || claims === 'unknown') return { outcome: claims ?? 'refused' }
+    if (
+      !String(claims.scope ?? '')
+        .split(' ')
+        .includes(scope)
+    )
+      return { outcome: 'insufficient' }
     const { jti, exp } = claims
     const before = kept.get(jti)
     const isRecent = before && Date.now() - before.askedAt < believedMs

@@ -16,7 +16,7 @@ const mostCharacters = 2_000
 const heartbeatMs = 2_000
 
 const rooms = createRooms()
-const tokens = createAccessTokens({ issuer, audience })
+const tokens = createAccessTokens({ issuer, audience, scope })
 
 await register()
 const server = createServer((request, response) => {
@@ -68,6 +68,12 @@ async function callerOf(request: IncomingMessage, response: ServerResponse): Pro
       503,
       problem('issuer_unavailable', 'The identity provider does not answer. Try again soon.'),
     )
+    return undefined
+  }
+  // RFC 6750 §3.1
+  if (checked.outcome === 'insufficient') {
+    response.setHeader('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`)
+    answer(response, 403, problem('insufficient_scope', `Send a token with the scope ${scope}.`))
     return undefined
   }
   // RFC 6750 §3.1: whoever sent no token is told no error code in the challenge

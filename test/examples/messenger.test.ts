@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createDoor } from '../support/door.ts'
 import { type Example, launchExample, startExample } from '../support/examples.ts'
+import { createManagement } from '../support/management.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { type Product, startProduct } from '../support/process.ts'
-import { ada, grace } from '../support/rp.ts'
+import { ada, demoMachine, grace } from '../support/rp.ts'
 
 const resource = 'urn:example:messenger'
 
@@ -233,6 +234,16 @@ describe('the messenger', () => {
       expect(response.status, bad).toBe(401)
       expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/)
     }
+  })
+
+  it('refuses a token for it that was not granted its scope', async () => {
+    const token = await createManagement(foyer.issuer).machineToken(undefined, demoMachine, resource)
+    const response = await post(token, '{"text":"Hello"}')
+    expect(response.status).toBe(403)
+    expect(response.headers.get('www-authenticate')).toBe(
+      'Bearer error="insufficient_scope", scope="messages"',
+    )
+    expect((await ask('/rooms/hall/stream', token)).status).toBe(403)
   })
 
   it('answers ill-formed input with what is wrong', async () => {
