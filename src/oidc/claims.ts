@@ -37,6 +37,9 @@ export const claimsOfScopes = {
   roles: ['roles'],
 }
 
+/** What is not of an API. */
+export const openidScopes: ReadonlySet<string> = new Set([...Object.keys(claimsOfScopes), 'offline_access'])
+
 const ownScopes = ['teams', 'roles'] as const
 
 /** oidc-provider picks from these by scope and by the claims parameter. */

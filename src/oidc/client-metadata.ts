@@ -7,6 +7,7 @@ import { tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'
+import { openidScopes } from './claims.ts'
 
 /** Grants that this version serves; a registration may name others for later. */
 const served = new Set<string>([
@@ -64,6 +65,7 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
   return {
     ...metadata,
     client_id: client.id,
+    ...(metadata.scope !== undefined && { scope: toldScope(metadata.scope) }),
     grant_types: metadata.grant_types.filter((grant) => served.has(grant)),
     ...(metadata.backchannel_client_notification_endpoint !== undefined && {
       backchannel_client_notification_endpoint: pingedElsewhere,
@@ -80,6 +82,16 @@ function metadataOf(client: ProtocolClient, liveSecrets: Secret[]): Record<strin
       secret_hashes: hashes,
     }),
   }
+}
+
+/**
+ * oidc-provider knows the scopes of OpenID Connect and refuses a client that names others, though it holds clients to
+ * the former alone: which scopes of an API a client may have is said with the API. One without any would be held to
+ * nothing.
+ */
+function toldScope(scope: string): string {
+  const own = scope.split(' ').filter((name) => openidScopes.has(name))
+  return own.length > 0 ? own.join(' ') : 'openid'
 }
 
 /** A client as pages name it, with where it starts. */

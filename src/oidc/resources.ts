@@ -4,7 +4,7 @@ import { errors } from 'oidc-provider'
 import type { SigningAlg } from '../features/artifacts/signing-keys.ts'
 import type { ProtocolApi } from '../features/clients/cache.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
-import { claimsOfScopes } from './claims.ts'
+import { openidScopes } from './claims.ts'
 import { isKeepable } from './parameters.ts'
 
 export type ResourcesDeps = {
@@ -76,8 +76,6 @@ export function createResources({ accessTokenAlg, findClient, findApi }: Resourc
 
   return { find, getResourceServerInfo, defaultResource, usesGrantedResource }
 }
-
-const openidScopes = new Set([...Object.keys(claimsOfScopes), 'offline_access'])
 
 /**
  * A resource named at the authorization endpoint alone suffices. Only a refresh that asks for less (RFC 6749 §6), for

@@ -98,6 +98,21 @@ describe('an app that registers itself', () => {
     expect(status).toBe(200)
   })
 
+  it('may name scopes of an API, and is held to the others that it names', async () => {
+    const { body } = await register({
+      redirect_uris: [callback],
+      token_endpoint_auth_method: 'none',
+      scope: 'email quests:read',
+    })
+    expect(body).toMatchObject({ scope: 'email quests:read' })
+    const rp = createRp(app.issuer, { ...body, redirect_uri: callback })
+    const resource = 'urn:demo:quests'
+    const { code } = await rp.signIn({ params: { scope: 'email quests:read', resource } })
+    expect(code).not.toBe('')
+    const wider = await createPerson().go(rp.authorizeUrl({ scope: 'openid' }).url)
+    expect(leftOf(wider).searchParams.get('error')).toBe('invalid_scope')
+  })
+
   it('needs PKCE when it keeps no secret', async () => {
     const { body } = await register({ redirect_uris: [callback], token_endpoint_auth_method: 'none' })
     expect(body).toMatchObject({ require_pkce: true })
