@@ -1,6 +1,7 @@
 // Owns how many sign-ins may be begun from one address: each request without a session leaves an interaction behind for
 // a day, and costs whoever sends it nothing. Counted in memory: it bounds what is kept, and decides nothing about people.
 import type Koa from 'koa'
+import { isLoopbackHost } from '../config/hosts.ts'
 import type { Rate } from '../config/limits.ts'
 import { rateLimited } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/time.ts'
@@ -16,6 +17,9 @@ const entryBytes = 200
 const beginsSignIn = (ctx: Koa.Context): boolean =>
   ctx.path === '/oauth2/authorize' && ctx.response.get('Location').startsWith('/interaction/')
 
+/** A proxy that nobody declared: everybody behind it has this address. Or whoever works at this machine. */
+const isNobodys = (ctx: Koa.Context): boolean => isLoopbackHost(ctx.state.address)
+
 export type BegunSignInsDeps = { clock: Clock; rate: Rate }
 
 /** Behind a provider, and before what it staged is written. */
@@ -24,7 +28,7 @@ export function limitBegunSignIns({ clock, rate }: BegunSignInsDeps): Koa.Middle
 
   return async function limitBegunSignIns(ctx, next) {
     await next()
-    if (!beginsSignIn(ctx)) return
+    if (!beginsSignIn(ctx) || isNobodys(ctx)) return
     const key = addressPrefix(ctx.state.address)
     const { allowed, tat, retryAfterMs } = gcra(arrivals.get(key) ?? 0, clock.millis(), { rate })
     arrivals.set(key, tat)

@@ -42,4 +42,11 @@ describe('sign-ins begun from one address', () => {
     for (const _ of [1, 2, 3, 4, 5]) expect((await begin('203.0.113.10', '?silent=1')).status).toBe(303)
     expect((await begin('203.0.113.10')).status).toBe(303)
   })
+
+  it.each(['127.0.0.1', '::1'])(
+    'are not counted for %s, which a proxy has that nobody declared',
+    async (one) => {
+      for (const _ of [1, 2, 3, 4, 5]) expect((await begin(one)).status).toBe(303)
+    },
+  )
 })
