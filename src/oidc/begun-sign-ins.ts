@@ -15,7 +15,7 @@ const entryBytes = 200
 
 /** The answer leads to a page of Foyer's own (provider.ts), for which the interaction is about to be kept. */
 const beginsSignIn = (ctx: Koa.Context): boolean =>
-  ctx.path === '/oauth2/authorize' && ctx.response.get('Location').startsWith('/interaction/')
+  ctx.path === '/oauth2/authorize' && String(ctx.res.getHeader('location') ?? '').startsWith('/interaction/')
 
 /** A proxy that nobody declared: everybody behind it has this address. Or whoever works at this machine. */
 const isNobodys = (ctx: Koa.Context): boolean => isLoopbackHost(ctx.state.address)

@@ -12,6 +12,10 @@ beforeAll(async () => {
     routes: (app) => {
       app.use(limitBegunSignIns({ clock, rate: { burst: 3, periodMs: 30_000 } }))
       app.use((ctx) => {
+        if (ctx.query.refused) {
+          ctx.status = 400
+          return
+        }
         ctx.status = 303
         ctx.redirect(ctx.query.silent ? 'https://app.example/callback?code=x' : '/interaction/some-uid')
       })
@@ -22,6 +26,12 @@ afterAll(() => edge.close())
 
 const begin = (address: string, query = '') =>
   edge.ask(`/oauth2/authorize${query}`, { headers: { 'x-forwarded-for': address } })
+
+describe('a request that leads nowhere', () => {
+  it('is answered as ever', async () => {
+    expect((await begin('203.0.113.11', '?refused=1')).status).toBe(400)
+  })
+})
 
 describe('sign-ins begun from one address', () => {
   it('are refused beyond a burst, told when to come again, and then taken', async () => {
