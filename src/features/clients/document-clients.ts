@@ -73,10 +73,8 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
     if (!isKnown) await spend(id, from)
     const read = await readOf(id)
     const now = clock.millis()
-    if (read) {
-      await keep(id, read.metadata)
+    if (read && (await keep(id, read.metadata)))
       return remember(id, { askAgainAt: now + read.freshMs, isGood: true })
-    }
     const isGood = isKnown && (await store.wasReadSince(id, after(clock.now(), -staleMs)))
     return remember(id, { askAgainAt: now + quietMs, isGood })
   }
@@ -103,10 +101,13 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
       if (status !== 200) throw new OutboundError(`answered with ${status}`)
       return { metadata: readDocument(id, body), freshMs: freshMsOf(headers) }
     } catch (error) {
-      log.info({ event: 'clients.document_refused', clientId: id, reason: reasonOf(error) })
+      noteRefused(id, error)
       return undefined
     }
   }
+
+  const noteRefused = (clientId: string, error: unknown): void =>
+    log.info({ event: 'clients.document_refused', clientId, reason: reasonOf(error) })
 
   function remember(id: string, entry: Seen): Seen {
     seen.delete(id)
@@ -116,14 +117,19 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
     return entry
   }
 
-  async function keep(id: string, metadata: ClientMetadata): Promise<void> {
+  /** Says whether it counts now: it may name something else, such as its sector, that is not as it says. */
+  async function keep(id: string, metadata: ClientMetadata): Promise<boolean> {
     const before = await store.find(id)
     try {
       if (before) await change(before, { ...metadata, ...ownersPart(before.metadata) })
       else await add(id, metadata)
+      return true
     } catch (error) {
       // Another process was quicker, with the same document
-      if (!isOvertaken(error)) throw error
+      if (isOvertaken(error)) return true
+      if (!isRefused(error)) throw error
+      noteRefused(id, error)
+      return false
     }
   }
 
@@ -166,6 +172,8 @@ const ownersPart = ({
 
 const isOvertaken = (error: unknown): boolean =>
   isUniqueViolation(error) || (error instanceof AppError && error.code === 'precondition_failed')
+
+const isRefused = (error: unknown): boolean => error instanceof AppError && error.code === 'invalid_input'
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof AppError)) return error instanceof Error ? error.message : 'unknown'
