@@ -14,6 +14,8 @@ const scope = 'messages'
 const mostBytes = 16_384
 const mostCharacters = 2_000
 const heartbeatMs = 2_000
+/** What one listener may leave unread: whoever comes back later is told the last hundred messages. */
+const mostUnreadBytes = 1_048_576
 
 const rooms = createRooms()
 const tokens = createAccessTokens({ issuer, audience, scope })
@@ -131,6 +133,7 @@ function stream(request: IncomingMessage, response: ServerResponse, { name, call
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
   response.write(': here you are\n\n')
   const stop = rooms.listen(room, Number.isInteger(lastId) ? lastId : 0, (message) => {
+    if (response.writableLength > mostUnreadBytes) return cut()
     response.write(`id: ${message.id}\nevent: message\ndata: ${JSON.stringify(message)}\n\n`)
   })
   const heartbeat = setInterval(async () => {
@@ -145,6 +148,10 @@ function stream(request: IncomingMessage, response: ServerResponse, { name, call
   function leave(): void {
     clearInterval(heartbeat)
     stop()
+  }
+  function cut(): void {
+    leave()
+    response.destroy()
   }
   response.on('close', leave)
 }

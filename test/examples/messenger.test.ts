@@ -1,5 +1,6 @@
 // The messenger and its terminal client as processes, beside the real product. Access tokens live so short that the
 // clients renew them for every line they say.
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -207,6 +208,29 @@ describe('the messenger', () => {
       await sleep(1_000)
       expect((await post(staying, '{"text":"Is it over?"}', 'unread')).status).toBe(201)
     }
+  })
+
+  it('lets go of a listener who does not read, and holds no more for them than a buffer', async () => {
+    const { access_token: token } = await tokenOf(ada)
+    const { host, hostname, port } = new URL(server.origin)
+    const socket = connect(Number(port), hostname)
+    onTestFinished(() => void socket.destroy())
+    const lines = ['GET /rooms/deaf/stream HTTP/1.1', `Host: ${host}`, `Authorization: Bearer ${token}`]
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+    await sleep(500)
+    const { access_token: speaking } = await tokenOf(grace)
+    // More than the kernel holds for both ends of a connection
+    const text = '語'.repeat(2_000)
+    for (let sent = 0; sent < 2_000; sent += 50) {
+      const posts = Array.from({ length: 50 }, () => post(speaking, JSON.stringify({ text }), 'deaf'))
+      for (const { status } of await Promise.all(posts)) expect(status).toBe(201)
+    }
+    let last = ''
+    socket.on('data', (chunk) => {
+      last = (last + chunk.toString('latin1')).slice(-20_000)
+    })
+    await once(socket, 'close')
+    expect(last).not.toMatch(/\nid: 2000\n/)
   })
 
   it('goes on where a listener was', async () => {
