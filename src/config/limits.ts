@@ -151,8 +151,8 @@ export const limits = {
   eventPatienceMs: seconds(10),
   logoutTimeoutMs: seconds(5),
   webhooks: 50,
-  /** Apps that came by a document; those that nobody uses go after a day. */
-  clientDocuments: 10_000,
+  /** Apps that came by a document; those that nobody uses go after a day, or an hour when there are so many. */
+  clientDocuments: 5_000,
   clientDocumentUnusedMs: days(1),
   webhookTimeoutMs: seconds(5),
   /** How long deliveries are kept to be looked at and sent again. */

@@ -88,6 +88,17 @@ describe('the configuration', () => {
     ])
   })
 
+  it('takes hosts that may describe apps, and else everybody or nobody', () => {
+    const of = (env: Record<string, string>) => loadConfig(env, folder).clientDocuments
+    expect(of({ FOYER_CLIENT_DOCUMENTS: 'Agent.example, apps.example:8443' })).toEqual([
+      'agent.example',
+      'apps.example:8443',
+    ])
+    expect(of({ FOYER_CLIENT_DOCUMENTS: 'closed' })).toBe('closed')
+    expect(of({})).toBe('open')
+    expect(of(production)).toBe('closed')
+  })
+
   it('takes NODE_ENV=test for development', () => {
     expect(loadConfig({ NODE_ENV: 'test' }, folder).mode).toBe('development')
   })
@@ -193,6 +204,12 @@ describe('an error', () => {
       { FOYER_CLIENT_REGISTRATION: 'token' },
       'FOYER_CLIENT_REGISTRATION is token, which needs FOYER_INITIAL_ACCESS_TOKEN',
     ],
+    [
+      'documents of what is no host',
+      { FOYER_CLIENT_DOCUMENTS: 'https://agent.example' },
+      'must be open, closed',
+    ],
+    ['documents of no host', { FOYER_CLIENT_DOCUMENTS: 'agent.example,' }, 'must be open, closed'],
     ['a token that is easily guessed', { FOYER_INITIAL_ACCESS_TOKEN: 'secret' }, 'at least 32 characters'],
     ['http outside loopback', { ...production, FOYER_ISSUER: 'http://id.example.com' }, 'use https'],
     ['development outside loopback', { FOYER_ISSUER: 'https://id.example.com' }, 'set NODE_ENV=production'],

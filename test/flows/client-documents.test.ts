@@ -1,6 +1,7 @@
 // Apps whose id is the address of a document (draft-ietf-oauth-client-id-metadata-document), from outside.
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createTransfer } from '../../src/transfer.ts'
 import { startApp, type TestApp, testHooks } from '../support/app.ts'
 import { createPerson, leftOf, pageOf } from '../support/browser-less.ts'
 import { callback, type Documents, startDocuments } from '../support/documents.ts'
@@ -160,9 +161,9 @@ describe('a document that is wrong', () => {
     ['leads elsewhere', (response) => response.writeHead(302, { location: '/agent' }).end()],
     ['is not there', (response) => response.writeHead(410).end()],
     [
-      'is longer than 16 KiB',
+      'is longer than 8 KiB',
       (response, id) =>
-        response.end(JSON.stringify({ client_id: id, redirect_uris: [callback], more: 'x'.repeat(17_000) })),
+        response.end(JSON.stringify({ client_id: id, redirect_uris: [callback], more: 'x'.repeat(8_200) })),
     ],
     ['is no JSON', (response) => response.end('<html>')],
     ['is no object', (response) => response.end('[]')],
@@ -304,13 +305,17 @@ describe('what is kept', () => {
     })
   })
 
-  it('counts for a day while its address does not answer, for other processes too', async () => {
+  it('counts for a day while its address does not answer, also for a process that starts then', async () => {
     const id = documents.describe('/gone')
     await isSignIn(id)
     documents.put('/gone', (response) => response.writeHead(500).end())
     await app.advance(301)
     expect(await isSignIn(id)).toBe(true)
     expect(documents.timesAsked('/gone')).toBe(2)
+    const { databaseUrl = '' } = app.services.config
+    const other = await startApp({ env: testHooks, databaseUrl })
+    expect(await isSignInAt(id, { at: other })).toBe(true)
+    await other.close()
     await app.advance(86_400)
     expect((await openedWith(id)).html).toContain('invalid_client')
     documents.describe('/gone')
@@ -342,10 +347,14 @@ describe('what is kept', () => {
     const unused = documents.describe('/unused')
     await rpOf(used).signIn({ person: createStranger() })
     await isSignIn(unused)
+    const listed = documents.describe('/listed-at-an-api')
+    await isSignIn(listed)
+    const entry = { identifier: 'urn:demo:quests', scopes: ['quests:read'], serves: false }
+    await app.services.clients.allowApi(listed, entry)
     await app.advance(86_400 + 60)
     await app.services.clientDocuments.sweep()
     expect(await app.services.clients.find(unused)).toBeNull()
-    expect(await app.services.clients.find(used)).not.toBeNull()
+    for (const id of [used, listed]) expect(await app.services.clients.find(id)).not.toBeNull()
     expect(await app.auditTypes()).toContain('client.deleted')
   })
 
@@ -355,6 +364,35 @@ describe('what is kept', () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => isSignIn(id)))
     expect(all).toEqual(all.map(() => true))
     expect(documents.timesAsked('/crowd')).toBe(1)
+  })
+
+  it('is not taken along by an export, but for what the owner turned off', async () => {
+    const [on, off] = [documents.describe('/on'), documents.describe('/turned-off')]
+    for (const id of [on, off]) await isSignIn(id)
+    await app.services.clients.setEnabled({ kind: 'system' }, off, false)
+    let lines = ''
+    const { exports } = createTransfer(app.services)
+    for await (const some of exports.run({ kind: 'system' }, { secrets: false })) lines += some
+    const clients = lines.split('\n').filter((line) => line.includes(documents.origin))
+    expect(clients.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ client_id: off, enabled: false }),
+    ])
+  })
+
+  it('has room for 5,000: those that nobody used for an hour make it', async () => {
+    const fill = (readAt: Date) =>
+      app.services.db.query({
+        text: `INSERT INTO clients (id, metadata, document_read_at, created_at, updated_at)
+          SELECT 'https://many.example/' || n, '{}', $1, $1, $1 FROM generate_series(1, 5000) n
+          ON CONFLICT (id) DO UPDATE SET document_read_at = $1`,
+        values: [readAt],
+      })
+    const hoursAgo = (count: number) => new Date(app.services.clock.millis() - count * 3_600_000)
+    const id = documents.describe('/full')
+    await fill(hoursAgo(0.5))
+    expect((await openedWith(id)).status).toBe(503)
+    await fill(hoursAgo(1.1))
+    expect(await isSignIn(id)).toBe(true)
   })
 
   it('is not added to without end: twenty new addresses for one stranger in a quarter of an hour', async () => {

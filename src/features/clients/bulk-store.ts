@@ -26,10 +26,16 @@ export function createClientBulkStore(db: Pick<Db, 'prisma'>) {
     await tx.clientSecret.createMany({ data })
   }
 
-  /** In the order of their ids, each with the secrets that are good. */
+  /**
+   * In the order of their ids, each with the secrets that are good. What a document says is read there again, where
+   * nobody takes it for the owner's word; one that the owner turned off or let ask for an API goes along as that.
+   */
   async function listAfter(id: string, { take, now }: { take: number; now: Date }): Promise<StoredClient[]> {
     const rows = await db.prisma.client.findMany({
-      where: { id: { gt: id } },
+      where: {
+        id: { gt: id },
+        OR: [{ documentReadAt: null }, { enabled: false }, { apis: { some: {} } }],
+      },
       orderBy: { id: 'asc' },
       take,
       include: {

@@ -23,12 +23,13 @@ export function createDocumentStore(db: Pick<Db, 'prisma'>) {
   const wasReadSince = async (id: string, since: Date): Promise<boolean> =>
     (await db.prisma.client.count({ where: { id, documentReadAt: { gte: since } } })) > 0
 
-  /** One that was turned off stays: it is how the owner keeps an app out. So does one with whom it is for. */
+  /** What the owner decided about one stays, above all that it is off: it is how an app is kept out. */
   async function removeUnused(tx: Tx, readBefore: Date): Promise<string[]> {
     const rows = await tx.$queryRaw<{ id: string }[]>`
       DELETE FROM clients WHERE id IN (
         SELECT c.id FROM clients c
         WHERE c.document_read_at < ${readBefore}::timestamptz AND c.enabled AND NOT c.metadata ? 'access'
+          AND NOT c.first_party AND NOT EXISTS (SELECT FROM api_clients a WHERE a.client_id = c.id)
           AND NOT EXISTS (SELECT FROM grants g WHERE g.client_id = c.id)
         LIMIT ${batch} FOR UPDATE SKIP LOCKED)
       RETURNING id`

@@ -6,7 +6,7 @@ import { parse } from '../../kernel/input.ts'
 import { hours, minutes } from '../../kernel/time.ts'
 import { type OutboundAnswer, refusalOf } from '../../platform/outbound.ts'
 import { isLoopback } from './redirects.ts'
-import { membersOf } from './registration-schema.ts'
+import { assertOutside, membersOf } from './registration-schema.ts'
 import { ClientMetadata } from './schema.ts'
 
 export type DocumentRules = Pick<Config, 'clientDocuments' | 'testHooks'>
@@ -25,7 +25,11 @@ export function isDocumentAddress(id: string, { clientDocuments, testHooks }: Do
 }
 
 /** What a document says of its client, through the schema of every client. */
-export function readDocument(id: string, text: string): ClientMetadata {
+export function readDocument(
+  id: string,
+  text: string,
+  { testHooks }: Pick<DocumentRules, 'testHooks'>,
+): ClientMetadata {
   const document = membersIn(text)
   // §4.1: compared as text, byte for byte
   if (document.client_id !== id) throw refused('client_id', 'must be the address of the document')
@@ -37,13 +41,15 @@ export function readDocument(id: string, text: string): ClientMetadata {
     if (member in document) throw refused(member, 'must not stand in a document')
 
   const members = membersOf({ ...document, token_endpoint_auth_method: method })
-  return parse(ClientMetadata, {
+  const metadata = parse(ClientMetadata, {
     ...members,
     application_type: members.application_type ?? typeOf(members.redirect_uris),
     grant_types: ownGrants(members.grant_types),
     client_uri: isAtHome(members.client_uri, id) ? members.client_uri : undefined,
     require_pkce: true,
   })
+  if (!testHooks) assertOutside(metadata)
+  return metadata
 }
 
 const refused = (member: string, detail: string) =>
