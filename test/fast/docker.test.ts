@@ -114,7 +114,8 @@ const Service = z.object({
   read_only: z.literal(true),
   cap_drop: z.tuple([z.literal('ALL')]),
   security_opt: z.tuple([z.literal('no-new-privileges:true')]),
-  environment: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
+  // Without a value it is the shell's, and left out where that has none
+  environment: z.record(z.string(), z.union([z.string(), z.number(), z.null()])).default({}),
   volumes: z.array(z.string()).default([]),
   ports: z.array(z.string()).default([]),
   command: z.array(z.string()).optional(),
@@ -183,12 +184,14 @@ describe('the compose file', () => {
     )
 
     const env = Object.fromEntries(
-      Object.entries(service('foyer').environment).map(([name, value]) => [
-        name,
-        String(value)
-          .replace(/^\$\{\w+:-(.*)\}$/, '$1')
-          .replace('/secrets', folder),
-      ]),
+      Object.entries(service('foyer').environment)
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => [
+          name,
+          String(value)
+            .replace(/^\$\{\w+:-(.*)\}$/, '$1')
+            .replace('/secrets', folder),
+        ]),
     )
     const config = loadConfig(env, '/app')
     expect(config).toMatchObject({
