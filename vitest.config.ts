@@ -20,10 +20,8 @@ export default defineConfig({
     projects: [
       suite('fast', ['test/fast/**/*.test.ts', 'test/architecture.test.ts'], { timeout: 20_000 }),
       suite('flows', ['test/flows/**/*.test.ts', 'test/contracts/**/*.test.ts'], { timeout: 60_000 }),
-      suite('races', ['test/races/**/*.test.ts', 'test/faults/**/*.test.ts'], {
-        timeout: 240_000,
-        serial: true,
-      }),
+      suite('races', ['test/races/**/*.test.ts'], { timeout: 240_000 }),
+      suite('faults', ['test/faults/**/*.test.ts'], { timeout: 240_000, serial: true }),
       suite('ui', ['test/ui/**/*.test.ts'], { timeout: 90_000 }),
       suite('examples', ['test/examples/**/*.test.ts'], { timeout: 90_000 }),
     ],

@@ -45,7 +45,8 @@ const python = findPython()
 const suites = [
   { name: 'fast', about: 'units, contracts of modules, the web edge' },
   { name: 'flows', about: 'journeys through the running product' },
-  { name: 'races', about: 'parallel redemptions, faults, kill -9' },
+  { name: 'races', about: 'parallel redemptions, at two processes' },
+  { name: 'faults', about: 'crashes, kill -9, a database that goes away' },
   { name: 'ui', about: 'Chromium', missing: chromium ? undefined : 'no chromium (set CHROMIUM_PATH)' },
   { name: 'examples', about: 'the apps in examples/ against the running product' },
   { name: 'quest API', about: 'part of examples', missing: python.missing, part: true },
@@ -57,7 +58,7 @@ const suites = [
   },
   {
     name: 'memory',
-    about: 'part of races',
+    about: 'part of faults',
     missing: process.platform === 'linux' ? undefined : 'only Linux tells of it in /proc',
     part: true,
   },
