@@ -58,6 +58,9 @@ async function setAccess(access: unknown): Promise<void> {
     json: { access },
   })
   if (status !== 200) throw new Error(`${status} ${text}`)
+  // Told to every process through the database, to this one as well
+  const inForce = async () => (await app.services.clientCache.find(known.client_id))?.metadata.access
+  await expect.poll(inForce).toMatchObject(Object(access))
 }
 const join = () => app.services.members.add(operator, { teamId: acme, accountId: graceId, role: 'member' })
 const leave = () => app.services.members.remove(operator, { teamId: acme, accountId: graceId })
