@@ -1,9 +1,8 @@
 // Owns how a stored client is told to oidc-provider: its registration, and beside it what Foyer's policies ask.
 import { jwtBearerGrant } from '../features/clients/assertion-schema.ts'
 import { cibaGrant } from '../features/clients/ciba-schema.ts'
-import { deviceGrant } from '../features/clients/elsewhere-grants.ts'
+import { deviceGrant, tokenExchangeGrant } from '../features/clients/elsewhere-grants.ts'
 import { firstPartyGrant } from '../features/clients/first-party.ts'
-import { tokenExchangeGrant } from '../features/clients/schema.ts'
 import { needsSecret } from '../features/clients/security-schema.ts'
 import type { ProtocolClient } from '../features/clients/store.ts'
 import type { Clock } from '../kernel/time.ts'

@@ -266,6 +266,8 @@ describe('an app that registers by itself', () => {
       { sector_identifier_uri: 'https://10.0.0.1/sector' },
       { sector_identifier_uri: 'https://sector.example/x#y' },
       { redirect_uris: ['com.example.app:/callback'], application_type: 'native' },
+      // Whoever claims a scheme writes somebody's host behind it
+      { redirect_uris: ['com.example.app://shop.example/callback'], application_type: 'native' },
       { redirect_uris: ['http://127.0.0.1/callback'], application_type: 'native' },
       { redirect_uris: [], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] },
     ]) {

@@ -4,7 +4,8 @@ import { AppError, type FieldError, invalidInput } from '../../kernel/errors.ts'
 import { refusalOf } from '../../platform/outbound.ts'
 import { jwtBearerGrant } from './assertion-schema.ts'
 import { cibaGrant } from './ciba-schema.ts'
-import { ClientFields, type ClientMetadata, tokenExchangeGrant } from './schema.ts'
+import { tokenExchangeGrant } from './elsewhere-grants.ts'
+import { ClientFields, type ClientMetadata } from './schema.ts'
 
 /** Up to the owner of this installation. */
 const ownersOnly = new Set([

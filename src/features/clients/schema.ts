@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { shownText } from '../../kernel/shown-text.ts'
 import { assertionContradictions, assertionFields, jwtBearerGrant } from './assertion-schema.ts'
 import { cibaContradictions, cibaFields, cibaGrant, deliveryModeOf } from './ciba-schema.ts'
-import { deviceGrant, signsInElsewhere } from './elsewhere-grants.ts'
+import { deviceGrant, signsInElsewhere, tokenExchangeGrant } from './elsewhere-grants.ts'
 import { fapiContradictions, fapiDefaults, isFapi2 } from './fapi.ts'
 import { logoutContradictions, logoutFields } from './logout-schema.ts'
 import { redirectProblem } from './redirects.ts'
@@ -12,8 +12,6 @@ import { sectorContradictions, sectorFields } from './sector-schema.ts'
 import { authMethods, ownAlgs, securityContradictions, securityFields } from './security-schema.ts'
 import { calledAddress, isWebAddress, webAddress } from './web-address.ts'
 
-/** RFC 8693 §2.1. */
-export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const grantTypes = [
   'authorization_code',
   'refresh_token',

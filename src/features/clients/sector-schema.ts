@@ -1,7 +1,7 @@
 // Owns what a registration says of how people are named to a client (OIDC Core §8), and what of it contradicts itself.
 // The names themselves are oidc/subjects.ts.
 import { z } from 'zod'
-import { signsInElsewhere } from './elsewhere-grants.ts'
+import { signsInElsewhere, takesTokensOfOthers } from './elsewhere-grants.ts'
 import { isLoopback } from './redirects.ts'
 import { calledAddress } from './web-address.ts'
 
@@ -24,7 +24,11 @@ const usesCode = ({ grant_types }: SectorMembers): boolean => grant_types.includ
 /** A person signs in elsewhere, so that no redirect shows who the client is: its keys do (CIBA §4). */
 export const isTrustedByKeys = ({ grant_types }: SectorMembers): boolean => signsInElsewhere(grant_types)
 
-const hostOf = (uri: string): string | undefined => URL.parse(uri)?.hostname || undefined
+/** What stands behind a scheme of an app's own is no host: whoever claims the scheme writes there what they like. */
+function hostOf(uri: string): string | undefined {
+  const url = URL.parse(uri)
+  return url && /^https?:$/.test(url.protocol) ? url.hostname : undefined
+}
 
 /** §8.1: clients with the same sector know a person by the same name. None, where a registration shows no host. */
 export function sectorOf(client: SectorMembers): string | undefined {
@@ -43,6 +47,8 @@ function isShownByRedirects(client: Registration): boolean {
 
 function isSectorShown(client: Registration): boolean {
   if (client.sector_identifier_uri !== undefined) return true
+  // It hears the name without a code ever going to the redirect
+  if (takesTokensOfOthers(client.grant_types)) return false
   // With both, the host of one would stand for whoever holds the other
   if (usesCode(client)) return !isTrustedByKeys(client) && isShownByRedirects(client)
   return sectorOf(client) !== undefined

@@ -3,7 +3,7 @@
 import type { Client, KoaContextWithOIDC, Provider, ResourceServer } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { AuditEvent } from '../../features/audit/service.ts'
-import { tokenExchangeGrant } from '../../features/clients/schema.ts'
+import { tokenExchangeGrant } from '../../features/clients/elsewhere-grants.ts'
 import type { ProtocolClient } from '../../features/clients/store.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ReadAccessToken } from '../access-tokens.ts'
