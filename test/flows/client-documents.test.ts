@@ -395,6 +395,34 @@ describe('what is kept', () => {
     expect(await isSignIn(id)).toBe(true)
   })
 
+  it('is read anew when its row has gone, however long it was good for', async () => {
+    const id = documents.describe('/removed')
+    expect(await isSignIn(id)).toBe(true)
+    await app.services.clients.remove({ kind: 'system' }, id)
+    await expect.poll(() => isSignIn(id)).toBe(true)
+    expect(documents.timesAsked('/removed')).toBe(2)
+  })
+
+  it('is let in by what was read before while ten addresses of strangers do not answer', async () => {
+    const fresh = await startApp({ env: testHooks })
+    try {
+      const known = documents.describe('/patient')
+      expect(await isSignInAt(known, { at: fresh })).toBe(true)
+      await fresh.advance(360)
+      const silent = Array.from({ length: 10 }, (_, each) =>
+        documents.put(`/silent/${each}`, () => undefined),
+      )
+      const waiting = silent.map((id) => openedAt(id, { at: fresh }))
+      await expect.poll(() => documents.timesAsked('/silent/9')).toBe(1)
+      expect(await isSignInAt(known, { at: fresh })).toBe(true)
+      expect(documents.timesAsked('/patient')).toBe(1)
+      expect((await openedAt(documents.describe('/late'), { at: fresh })).status).toBe(503)
+      await Promise.all(waiting)
+    } finally {
+      await fresh.close()
+    }
+  })
+
   it('is not added to without end: twenty new addresses for one stranger in a quarter of an hour', async () => {
     const fresh = await startApp({ env: testHooks })
     try {

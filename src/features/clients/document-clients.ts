@@ -56,19 +56,28 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
     // The owner's word goes first: a client that was registered under this id, or one that was turned off
     if (known && !(known.from_document && known.enabled)) return known
     const last = seen.get(id)
-    const isDue = !last || clock.millis() >= last.askAgainAt
+    // Its row may have gone meanwhile: then it is read anew
+    const isDue = !last || clock.millis() >= last.askAgainAt || (last.isGood && !known)
     const { isGood } = isDue ? await askOnce(id, { isKnown: known !== undefined, from }) : last
     return isGood ? findClient(id) : undefined
   }
 
-  function askOnce(id: string, asked: Asked): Promise<Seen> {
+  async function askOnce(id: string, asked: Asked): Promise<Seen> {
     const running = asking.get(id)
     if (running) return running
-    if (asking.size >= mostAtOnce) throw unavailable('busy')
+    if (asking.size >= mostAtOnce) return whileBusy(id, asked)
     const promise = ask(id, asked).finally(() => asking.delete(id))
     asking.set(id, promise)
     return promise
   }
+
+  /** Strangers that do not answer keep nobody out whose document is here. */
+  async function whileBusy(id: string, { isKnown }: Asked): Promise<Seen> {
+    if (!isKnown) throw unavailable('busy')
+    return { askAgainAt: 0, isGood: await isStillGood(id) }
+  }
+
+  const isStillGood = (id: string): Promise<boolean> => store.wasReadSince(id, after(clock.now(), -staleMs))
 
   async function ask(id: string, { isKnown, from }: Asked): Promise<Seen> {
     if (!isKnown) await spend(id, from)
@@ -76,7 +85,7 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
     const now = clock.millis()
     if (read && (await keep(id, read.metadata)))
       return remember(id, { askAgainAt: now + read.freshMs, isGood: true })
-    const isGood = isKnown && (await store.wasReadSince(id, after(clock.now(), -staleMs)))
+    const isGood = isKnown && (await isStillGood(id))
     return remember(id, { askAgainAt: now + quietMs, isGood })
   }
 

@@ -38,9 +38,9 @@ export function createClientLogos({ store, call, clock }: LogosDeps) {
 
   async function ask(source: string): Promise<Logo | undefined> {
     try {
-      const { status, bytes } = await call(source, { headers: { accept: 'image/*' } })
+      const { status, bytes } = await call(source, { headers: { accept: 'image/*' }, mostBytes })
       const mediaType = mediaTypeOf(bytes)
-      const isLogo = status === 200 && mediaType !== undefined && bytes.length <= mostBytes
+      const isLogo = status === 200 && mediaType !== undefined
       return isLogo ? { mediaType, image: bytes } : undefined
     } catch {
       // Whatever stands at the other end, a page does without
