@@ -3,6 +3,7 @@
 import type Koa from 'koa'
 import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import type { RateName } from '../config/limits.ts'
+import { rateLimited } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { Limiter, LimitKey } from '../platform/limiter.ts'
 import { addressPrefix } from '../web/address.ts'
@@ -38,10 +39,7 @@ export function limitBegunRequests({ limiter, clock }: BegunRequestsDeps): Koa.M
     const { client } = (ctx as unknown as KoaContextWithOIDC).oidc
     if (!client) return
     const { allowed, retryAfterSeconds } = await limiter.take([countedBy(ctx, rates, client)], clock.now())
-    if (allowed) return
-    // RFC 9126 §2.3, RFC 6585 §4
-    ctx.status = 429
-    ctx.set('Retry-After', String(Math.max(1, retryAfterSeconds)))
-    ctx.body = { error: 'temporarily_unavailable', error_description: 'too many requests, try again later' }
+    // RFC 9126 §2.3
+    if (!allowed) throw rateLimited(retryAfterSeconds)
   }
 }

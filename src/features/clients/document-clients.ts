@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { limits } from '../../config/limits.ts'
 import { AppError, unavailable } from '../../kernel/errors.ts'
 import { after, type Clock, hours, seconds } from '../../kernel/time.ts'
+import { createWeighedMap } from '../../kernel/weighed-map.ts'
 import { isUniqueViolation } from '../../platform/database-errors.ts'
 import type { Limiter } from '../../platform/limiter.ts'
 import type { Log } from '../../platform/log.ts'
@@ -46,7 +47,7 @@ type Asked = { isKnown: boolean; from: string | undefined }
 
 export function createClientDocuments(deps: ClientDocumentsDeps) {
   const { db, store, findClient, clients, call, limiter, audit, clock, log, rules } = deps
-  const seen = new Map<string, Seen>()
+  const seen = createWeighedMap<Seen>({ most: mostRemembered, weigh: () => 1 })
   const asking = new Map<string, Promise<Seen>>()
 
   /** The client as the protocol meets it. `from`: the network of who asks, since a stranger has us call somewhere. */
@@ -120,10 +121,7 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
     log.info({ event: 'clients.document_refused', clientId, reason: reasonOf(error) })
 
   function remember(id: string, entry: Seen): Seen {
-    seen.delete(id)
     seen.set(id, entry)
-    const [oldest] = seen.keys()
-    if (seen.size > mostRemembered && oldest !== undefined) seen.delete(oldest)
     return entry
   }
 

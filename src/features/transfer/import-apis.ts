@@ -95,23 +95,17 @@ export function createApiClientImport({ store, clients, notify, audit }: ApiImpo
         serves,
       }),
     )
+    const apis = await store.findAny(
+      tx,
+      wanted.map(({ identifier }) => identifier),
+    )
+    const askers = await clients.findAny(
+      tx,
+      wanted.map(({ clientId }) => clientId),
+    )
     const around = {
-      apis: new Set(
-        (
-          await store.findAny(
-            tx,
-            wanted.map(({ identifier }) => identifier),
-          )
-        ).map((api) => api.identifier),
-      ),
-      clients: new Set(
-        (
-          await clients.findAny(
-            tx,
-            wanted.map(({ clientId }) => clientId),
-          )
-        ).map(({ id }) => id),
-      ),
+      apis: new Set(apis.map(({ identifier }) => identifier)),
+      clients: new Set(askers.map(({ id }) => id)),
       entries: new Map((await store.findClients(tx, wanted)).map((entry) => [idOf(entry), entry])),
     }
     const plans = wanted.map((row) => entryFor(row, around))
