@@ -1,9 +1,9 @@
 // Calls to addresses that somebody configured: none reaches this machine or its neighbours (class U).
 
-import type { AddressInfo, LookupFunction } from 'node:net'
-import { createServer, isIP, type Server } from 'node:net'
+import { isIP, type LookupFunction } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createOutbound, isPublicAddress, OutboundError } from '../../src/platform/outbound.ts'
+import { openTrap, type Trap } from '../support/trap.ts'
 import { unreachableAddresses, unreachableHosts } from '../support/unreachable-hosts.ts'
 
 const { answers } = vi.hoisted(() => ({ answers: new Map<string, string[]>() }))
@@ -18,42 +18,35 @@ vi.mock('node:dns', async (load) => {
   return { ...real, lookup }
 })
 
-let listener: Server
-let connections = 0
-let port = 0
+let trap: Trap
 beforeAll(async () => {
-  listener = createServer((socket) => {
-    connections += 1
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => listener.listen(0, '::', resolve))
-  port = (listener.address() as AddressInfo).port
+  trap = await openTrap()
 })
-afterAll(() => listener.close())
+afterAll(() => trap.close())
 
 describe('a call', () => {
   const fetch = createOutbound({ testHooks: false, timeoutMs: 2_000 })
 
   it.each(unreachableHosts)('does not reach https://%s', async (host) => {
-    await expect(fetch(`https://${host}:${port}/`)).rejects.toThrow()
-    expect(connections).toBe(0)
+    await expect(fetch(`https://${host}:${trap.port}/`)).rejects.toThrow()
+    expect(trap.connections()).toBe(0)
   })
 
   it.each(unreachableAddresses)('does not follow a name to %s', async (address) => {
     answers.set('rebound.example', [address])
     answers.set('half.example', ['93.184.216.34', address])
     for (const name of ['rebound.example', 'half.example'])
-      await expect(fetch(`https://${name}:${port}/`)).rejects.toThrow('is not a public address')
-    expect(connections).toBe(0)
+      await expect(fetch(`https://${name}:${trap.port}/`)).rejects.toThrow('is not a public address')
+    expect(trap.connections()).toBe(0)
   })
 
   it('looks at what a name leads to once more when it is called again', async () => {
     answers.set('moving.example', ['127.0.0.1'])
     const inside = createOutbound({ testHooks: true, timeoutMs: 2_000 })
-    await expect(inside(`http://moving.example:${port}/`)).rejects.toThrow('socket hang up')
-    expect(connections).toBe(1)
+    await expect(inside(`http://moving.example:${trap.port}/`)).rejects.toThrow('socket hang up')
+    expect(trap.connections()).toBe(1)
     answers.set('moving.example', ['192.168.1.1'])
-    await expect(inside(`http://moving.example:${port}/`)).rejects.toThrow('is not a public address')
+    await expect(inside(`http://moving.example:${trap.port}/`)).rejects.toThrow('is not a public address')
   })
 
   it.each([

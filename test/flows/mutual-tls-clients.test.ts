@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp, type TestApp } from '../support/app.ts'
 import {
   askWith,
-  certificateHeader,
   type Identity,
   makeAuthority,
   makeIdentity,
+  mutualTlsEnv,
   startTlsProxy,
   type TlsProxy,
 } from '../support/mutual-tls.ts'
@@ -27,13 +27,7 @@ beforeAll(async () => {
   const authority = makeAuthority()
   shop = makeIdentity('/CN=shop', { issuer: authority, san: 'DNS:shop.example' })
   app = await startApp({
-    env: {
-      FOYER_TRUSTED_PROXY_HOPS: '1',
-      FOYER_TRUSTED_PROXIES: '127.0.0.1, ::1',
-      FOYER_CLIENT_CERTIFICATE_HEADER: certificateHeader,
-      FOYER_CLIENT_CERTIFICATE_CA: authority.cert,
-      FOYER_MTLS_ORIGIN: mtlsOrigin,
-    },
+    env: { ...mutualTlsEnv(authority), FOYER_MTLS_ORIGIN: mtlsOrigin },
   })
   proxy = await startTlsProxy(app.issuer)
   await app.addClient(client_id, {

@@ -9,6 +9,7 @@ import {
   type Identity,
   makeAuthority,
   makeIdentity,
+  mutualTlsEnv,
   startTlsProxy,
   type TlsProxy,
   x5cOf,
@@ -30,13 +31,7 @@ beforeAll(async () => {
   })
   own = makeIdentity('/CN=own')
   app = await startApp({
-    env: {
-      FOYER_TRUSTED_PROXY_HOPS: '1',
-      FOYER_TRUSTED_PROXIES: '127.0.0.1, ::1',
-      FOYER_CLIENT_CERTIFICATE_HEADER: certificateHeader,
-      FOYER_CLIENT_CERTIFICATE_CA: authority.cert,
-      FOYER_MTLS_ORIGIN: 'https://mtls.id.example',
-    },
+    env: { ...mutualTlsEnv(authority), FOYER_MTLS_ORIGIN: 'https://mtls.id.example' },
   })
   proxy = await startTlsProxy(app.issuer)
   await register('by-authority', { tls_client_auth_subject_dn: 'CN=shop,O=Shop,C=SE' })
@@ -160,12 +155,7 @@ describe('RFC 8705 refuses', () => {
 
   it('a header of a peer that is none of the proxies, whatever else it says', async () => {
     const elsewhere = await startApp({
-      env: {
-        FOYER_TRUSTED_PROXY_HOPS: '1',
-        FOYER_TRUSTED_PROXIES: '192.0.2.0/24',
-        FOYER_CLIENT_CERTIFICATE_HEADER: certificateHeader,
-        FOYER_CLIENT_CERTIFICATE_CA: authority.cert,
-      },
+      env: { ...mutualTlsEnv(authority), FOYER_TRUSTED_PROXIES: '192.0.2.0/24' },
     })
     await elsewhere.addClient('by-authority', {
       grant_types: ['client_credentials'],

@@ -1,36 +1,29 @@
 // A hundred hosts that lead inside, as each address that a registration may name and Foyer then calls: whatever is
 // registered, nothing of this machine is reached.
 import { randomUUID } from 'node:crypto'
-import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ClientMetadata } from '../../src/features/clients/schema.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { createManagement } from '../support/management.ts'
 import { createSignedRp, type Key, makeKey, postForm, sign } from '../support/signed-rp.ts'
+import { openTrap, type Trap } from '../support/trap.ts'
 import { unreachableHosts } from '../support/unreachable-hosts.ts'
 import { createOperator } from '../support/webhooks.ts'
 
 let app: TestApp
-let listener: Server
+let trap: Trap
 let key: Key
-let port = 0
-let connections = 0
 beforeAll(async () => {
-  listener = createServer((socket) => {
-    connections += 1
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => listener.listen(0, '::', resolve))
-  port = (listener.address() as AddressInfo).port
+  trap = await openTrap()
   key = await makeKey()
   app = await startApp({ jobs: true })
 })
 afterAll(async () => {
   await app.close()
-  listener.close()
+  trap.close()
 })
 
-const addresses = unreachableHosts.map((host) => `https://${host}:${port}/x`)
+const addresses = () => unreachableHosts.map((host) => `https://${host}:${trap.port}/x`)
 
 it('has more than a hundred', () => expect(new Set(unreachableHosts).size).toBeGreaterThan(100))
 
@@ -41,14 +34,14 @@ async function withEach(
   provoke: (client_id: string) => Promise<void>,
 ): Promise<void> {
   let kept = 0
-  for (const address of addresses) {
+  for (const address of addresses()) {
     const metadata = metadataFor(address)
     if (!ClientMetadata.safeParse(metadata).success) continue
     kept += 1
     const client_id = `${name}-${kept}`
     await app.addClient(client_id, metadata)
     await provoke(client_id)
-    expect([address, connections]).toEqual([address, 0])
+    expect([address, trap.connections()]).toEqual([address, 0])
   }
   expect(kept).toBeGreaterThan(10)
 }
@@ -114,14 +107,14 @@ it('as document of a sector, which no client is registered with', async () => {
     const metadata = { grant_types: ['client_credentials'], sector_identifier_uri }
     await expect(async () => app.addClient('in-a-sector', metadata)).rejects.toThrow()
   }
-  for (const address of addresses) await isRefused(address)
-  expect(connections).toBe(0)
+  for (const address of addresses()) await isRefused(address)
+  expect(trap.connections()).toBe(0)
 })
 
 it('as receiver of webhooks', async () => {
   const operator = createOperator(createManagement(app.issuer))
   const made: string[] = []
-  for (const url of addresses) {
+  for (const url of addresses()) {
     const { status, body } = await operator.ask('POST', '/webhooks', { url, events: ['team.deleted'] })
     expect([url, [201, 400].includes(status)]).toEqual([url, true])
     if (status === 201) made.push(body.id)
@@ -130,5 +123,5 @@ it('as receiver of webhooks', async () => {
   const triedOf = async (id: string) => Number((await operator.deliveries(id))[0]?.tries)
   for (const id of made) await expect.poll(() => triedOf(id), { timeout: 20_000 }).toBeGreaterThan(0)
   expect(made.length).toBeGreaterThan(5)
-  expect(connections).toBe(0)
+  expect(trap.connections()).toBe(0)
 })

@@ -14,6 +14,14 @@ export type Identity = { key: string; cert: string }
 
 export const certificateHeader = 'x-client-certificate'
 
+/** The product behind the proxy of this file, which believes certificates by this authority. */
+export const mutualTlsEnv = (authority: Identity): Record<string, string> => ({
+  FOYER_TRUSTED_PROXY_HOPS: '1',
+  FOYER_TRUSTED_PROXIES: '127.0.0.1, ::1',
+  FOYER_CLIENT_CERTIFICATE_HEADER: certificateHeader,
+  FOYER_CLIENT_CERTIFICATE_CA: authority.cert,
+})
+
 const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 
 /** Runs openssl in a folder of its own, and gives the key and the certificate that it left. */
